@@ -1,0 +1,118 @@
+//! Records that the kernel hands to the agent through the rings.
+
+use crate::{
+    books::Hook,
+    key::{FlowKey, Side},
+    packet::Packet,
+    wire::Tally,
+};
+
+/// In front of the bytes of a payload sample. 32 bytes, 8-byte aligned.
+#[repr(C)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct SampleHeader {
+    /// [`crate::flow::FlowEntry::id`].
+    pub id: u64,
+    /// Position in the stream, see [`crate::flow::Piece`].
+    pub offset: i32,
+    /// Payload bytes of the packet, of which the first `taken` follow.
+    pub payload_len: u32,
+    /// Bytes that follow.
+    pub taken: u32,
+    /// Port of the sender, host byte order.
+    pub source_port: u16,
+    /// Port of the receiver, host byte order.
+    pub destination_port: u16,
+    /// IANA protocol number.
+    pub protocol: u8,
+    /// 1: sent by the flow's opener.
+    pub from_opener: u8,
+    /// Always zero.
+    pub reserved: [u8; 6],
+}
+
+/// Payload bytes of the constant record sizes; a sample takes the smallest that holds it.
+pub const SAMPLE_SIZES: [usize; 4] = [128, 512, 1536, 4096];
+
+/// A sample with room for `N` bytes; what lies behind `taken` is undefined.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct Sample<const N: usize> {
+    /// What it is a sample of.
+    pub header: SampleHeader,
+    /// Payload.
+    pub bytes: [u8; N],
+}
+
+/// Why a packet is in a record of its own.
+#[repr(u8)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum LateKind {
+    /// Its flow was closing.
+    #[default]
+    Closing = 0,
+    /// The table was full.
+    Overflow = 1,
+}
+
+/// One packet that could not be added to an entry. Layout: `repr(C)`, 8-byte aligned.
+#[repr(C)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Late {
+    /// Its flow.
+    pub key: FlowKey,
+    /// Nanoseconds since boot.
+    pub now: u64,
+    /// What it stood for on the wire.
+    pub wire: Tally,
+    /// Late and overflow packets of this CPU so far, this one included: what a crash swallowed
+    /// shows as a gap.
+    pub sent: u64,
+    /// Interface.
+    pub ifindex: u32,
+    /// Socket user at egress, or [`crate::flow::NO_USER`].
+    pub user: u32,
+    /// CPU that wrote it.
+    pub cpu: u32,
+    /// TCP sequence number.
+    pub sequence: u32,
+    /// TCP flags.
+    pub tcp_flags: u8,
+    /// [`Side`] of the sender.
+    pub side: u8,
+    /// [`Hook`].
+    pub hook: u8,
+    /// [`LateKind`].
+    pub kind: u8,
+    /// Always zero.
+    pub reserved: [u8; 4],
+}
+
+const _: () = assert!(size_of::<SampleHeader>() == 32);
+const _: () = assert!(size_of::<Late>() == 96);
+
+impl Late {
+    /// The packet again, as far as the update rule needs it.
+    #[must_use]
+    pub fn observation(&self) -> crate::flow::Observation {
+        crate::flow::Observation {
+            packet: Packet {
+                protocol: self.key.protocol,
+                version: self.key.version,
+                tcp_flags: self.tcp_flags,
+                sequence: self.sequence,
+                ..Packet::default()
+            },
+            side: Side::from_number(self.side),
+            wire: self.wire,
+            now: self.now,
+            hook: if self.hook == Hook::Egress as u8 {
+                Hook::Egress
+            } else {
+                Hook::Ingress
+            },
+            live: true,
+            ifindex: self.ifindex,
+        }
+    }
+}

@@ -1,0 +1,456 @@
+//! A flow's entry in the table and the rule that updates it, packet by packet.
+//!
+//! The kernel shares an entry between CPUs, so it adds atomically; the host owns its entries.
+//! [`Arithmetic`] is the only difference between the two.
+
+use crate::{
+    books::Hook,
+    expiry,
+    key::{FlowKey, Side},
+    packet::{Packet, protocol, tcp},
+    wire::Tally,
+};
+
+/// Adding on shared memory: atomic in the kernel, plain on the host.
+pub trait Arithmetic {
+    /// `*slot += n`.
+    fn add(slot: &mut u64, n: u64);
+    /// `*slot |= bits`.
+    fn or(slot: &mut u64, bits: u64);
+}
+
+/// Adding for one owner.
+pub struct Owned;
+
+impl Arithmetic for Owned {
+    fn add(slot: &mut u64, n: u64) {
+        *slot = slot.wrapping_add(n);
+    }
+    fn or(slot: &mut u64, bits: u64) {
+        *slot |= bits;
+    }
+}
+
+/// Bits of [`FlowEntry::state`].
+pub mod state {
+    /// Being closed: nobody adds any more, packets go out as late records.
+    pub const CLOSING: u64 = 1;
+    /// An active cut has taken its snapshot into [`super::FlowEntry::pending`].
+    pub const CUT: u64 = 1 << 1;
+}
+
+/// How the opener of a flow is known.
+#[repr(u8)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum OpenerBasis {
+    /// It sent the first packet that was seen.
+    #[default]
+    FirstPacket = 0,
+    /// The same, and the hook tells which end is this host.
+    Hook = 1,
+    /// The other side answered with SYN and ACK.
+    SynAck = 2,
+    /// It sent a SYN.
+    Syn = 3,
+}
+
+impl OpenerBasis {
+    /// From a stored number; unknown numbers are the weakest basis.
+    #[must_use]
+    pub fn from_number(number: u8) -> Self {
+        match number {
+            1 => Self::Hook,
+            2 => Self::SynAck,
+            3 => Self::Syn,
+            _ => Self::FirstPacket,
+        }
+    }
+
+    /// Name in records.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::FirstPacket => "first_packet",
+            Self::Hook => "hook",
+            Self::SynAck => "syn_ack",
+            Self::Syn => "syn",
+        }
+    }
+}
+
+/// Payload bytes sampled from the opener.
+pub const WINDOW_OPENER: u32 = 4096;
+/// Payload bytes sampled from the other side.
+pub const WINDOW_RESPONDER: u32 = 2048;
+/// Segments sampled per direction.
+pub const WINDOW_SEGMENTS: u8 = 8;
+
+/// The payload window of one direction. Eight bytes, read and written as one word: two CPUs may
+/// take the same segment twice, never tear the state.
+#[repr(C, align(8))]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Window {
+    /// TCP: sequence number of offset 0 (ISN + 1, mid-stream the first seen).
+    /// UDP: bytes seen so far.
+    pub base: u32,
+    /// Segments taken.
+    pub segments: u8,
+    /// 1 once `base` is known.
+    pub based: u8,
+    /// 1: sampling is over for good.
+    pub done: u8,
+    /// Always zero.
+    pub reserved: u8,
+}
+
+/// A piece of payload to take.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Piece {
+    /// Position in the stream of the first byte, relative to the window's start; negative for
+    /// a retransmission from before.
+    pub offset: i32,
+    /// Bytes to copy, at least 1, at most the window.
+    pub take: u32,
+}
+
+impl Window {
+    /// A window on which sampling never starts.
+    pub const CLOSED: Self = Self {
+        base: 0,
+        segments: 0,
+        based: 0,
+        done: 1,
+        reserved: 0,
+    };
+
+    /// Takes note of `packet` with `payload` bytes and says what to sample of them. The latch
+    /// closes at the first byte past the window and with the last segment.
+    #[inline(always)]
+    pub fn admit(&mut self, packet: &Packet, payload: u32, limit: u32) -> Option<Piece> {
+        if self.done != 0 {
+            return None;
+        }
+        let offset = if packet.protocol == protocol::TCP {
+            self.tcp_offset(packet)
+        } else {
+            self.based = 1;
+            let offset = self.base as i32;
+            self.base = self.base.saturating_add(payload).min(limit);
+            offset
+        };
+        if payload == 0 {
+            return None;
+        }
+        // `payload` is at most a frame, so neither sum leaves i64.
+        let end = i64::from(offset) + i64::from(payload);
+        if end > i64::from(limit) {
+            self.done = 1;
+        }
+        if end <= 0 || offset >= limit as i32 {
+            return None;
+        }
+        self.segments += 1;
+        if self.segments >= WINDOW_SEGMENTS {
+            self.done = 1;
+        }
+        let room = (i64::from(limit) - i64::from(offset)) as u64 as u32;
+        let take = if payload < room { payload } else { room };
+        Some(Piece {
+            offset,
+            take: if take < limit { take } else { limit },
+        })
+    }
+
+    #[inline(always)]
+    fn tcp_offset(&mut self, packet: &Packet) -> i32 {
+        let syn = packet.tcp_flags & tcp::SYN != 0;
+        let first = packet.sequence.wrapping_add(u32::from(syn));
+        if self.based == 0 {
+            self.base = first;
+            self.based = 1;
+        }
+        first.wrapping_sub(self.base) as i32
+    }
+}
+
+/// Counters and state of one direction.
+#[repr(C)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Direction {
+    /// Wire packets and bytes.
+    pub tally: Tally,
+    /// Union of TCP flags.
+    pub flags: u64,
+    /// Payload window.
+    pub window: Window,
+}
+
+/// No socket user is known.
+pub const NO_USER: u32 = u32::MAX;
+
+/// One flow, both directions, as the table keeps it.
+///
+/// Layout: `repr(C)`, 8-byte aligned, no implicit padding; what every packet touches comes
+/// first. Times are nanoseconds since boot.
+#[repr(C)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct FlowEntry {
+    /// Bits of [`state`].
+    pub state: u64,
+    /// Interface of the first packet.
+    pub ifindex: u32,
+    /// User of the socket that sent the host's own first packet, or [`NO_USER`].
+    pub user: u32,
+    /// Last packet.
+    pub last: u64,
+    /// By [`Side`] of the sender.
+    pub directions: [Direction; 2],
+    /// First packet.
+    pub first: u64,
+    /// When FIN had been seen both ways or RST either way; 0 before.
+    pub ended: u64,
+    /// Unique among the flows of one table.
+    pub id: u64,
+    /// Start of the part that is being counted: `first`, or the last active cut.
+    pub since: u64,
+    /// Active cuts so far.
+    pub part: u32,
+    /// [`Side`] of the opener.
+    pub opener: u8,
+    /// [`OpenerBasis`].
+    pub basis: u8,
+    /// [`Hook`] of the first packet.
+    pub hook: u8,
+    /// Always zero.
+    pub reserved: u8,
+    /// Pass that cut the flow.
+    pub cut_pass: u64,
+    /// When it was cut.
+    pub cut_at: u64,
+    /// Counted in earlier parts, by [`Side`].
+    pub baseline: [Tally; 2],
+    /// The snapshot of a cut that is not committed yet, by [`Side`].
+    pub pending: [Tally; 2],
+}
+
+const _: () = assert!(size_of::<FlowEntry>() == 208);
+
+impl Default for FlowEntry {
+    fn default() -> Self {
+        Self {
+            state: 0,
+            ifindex: 0,
+            user: NO_USER,
+            last: 0,
+            directions: [Direction::default(); 2],
+            first: 0,
+            ended: 0,
+            id: 0,
+            since: 0,
+            part: 0,
+            opener: 0,
+            basis: 0,
+            hook: 0,
+            reserved: 0,
+            cut_pass: 0,
+            cut_at: 0,
+            baseline: [Tally::default(); 2],
+            pending: [Tally::default(); 2],
+        }
+    }
+}
+
+/// One packet as the update rule sees it.
+#[derive(Clone, Copy, Debug)]
+pub struct Observation {
+    /// Headers.
+    pub packet: Packet,
+    /// Its sender in the key.
+    pub side: Side,
+    /// What it stood for on the wire.
+    pub wire: Tally,
+    /// Nanoseconds since boot.
+    pub now: u64,
+    /// Where it was seen.
+    pub hook: Hook,
+    /// Live hooks know which end is this host; a capture does not.
+    pub live: bool,
+    /// On which interface.
+    pub ifindex: u32,
+}
+
+/// What became of a packet that found an entry.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Outcome {
+    /// Added.
+    Counted,
+    /// The flow is closing (or this SYN closes it): the packet is a late record.
+    Late,
+    /// The flow belongs to another interface.
+    OtherInterface,
+}
+
+impl FlowEntry {
+    /// The entry that a first packet makes. Its windows are open; [`FlowEntry::observe`] has
+    /// still to be called for the packet's counters.
+    #[inline(always)]
+    #[must_use]
+    pub fn opened_by(seen: &Observation, id: u64, user: u32) -> Self {
+        let (opener, basis) = opener(seen);
+        Self {
+            ifindex: seen.ifindex,
+            user,
+            first: seen.now,
+            since: seen.now,
+            last: seen.now,
+            id,
+            opener: opener as u8,
+            basis: basis as u8,
+            hook: seen.hook as u8,
+            ..Self::default()
+        }
+    }
+
+    /// Adds a packet.
+    #[inline(always)]
+    pub fn observe<A: Arithmetic>(&mut self, seen: &Observation) -> Outcome {
+        if self.state & state::CLOSING != 0 {
+            return Outcome::Late;
+        }
+        if self.ifindex != seen.ifindex {
+            return Outcome::OtherInterface;
+        }
+        let flags = seen.packet.tcp_flags;
+        if self.ended != 0 && flags & (tcp::SYN | tcp::ACK) == tcp::SYN {
+            A::or(&mut self.state, state::CLOSING);
+            return Outcome::Late;
+        }
+        let direction = &mut self.directions[seen.side.index()];
+        A::add(&mut direction.tally.packets, seen.wire.packets);
+        A::add(&mut direction.tally.bytes, seen.wire.bytes);
+        if seen.now > self.last {
+            self.last = seen.now;
+        }
+        if u64::from(flags) & !direction.flags != 0 {
+            A::or(&mut direction.flags, u64::from(flags));
+            self.note_flags(seen);
+        }
+        Outcome::Counted
+    }
+
+    /// A flag that this direction had not shown: the opener may become known, the flow may end.
+    #[inline(always)]
+    fn note_flags(&mut self, seen: &Observation) {
+        if seen.packet.protocol != protocol::TCP {
+            return;
+        }
+        let (side, basis) = opener(seen);
+        if basis as u8 > self.basis {
+            self.opener = side as u8;
+            self.basis = basis as u8;
+        }
+        if self.ended == 0 && expiry::has_ended(self) {
+            self.ended = seen.now;
+        }
+    }
+
+    /// The opener's side.
+    #[inline(always)]
+    #[must_use]
+    pub fn opener(&self) -> Side {
+        Side::from_number(self.opener)
+    }
+
+    /// Bytes of payload sampled from `side`.
+    #[inline(always)]
+    #[must_use]
+    pub fn window_limit(&self, side: Side) -> u32 {
+        if side as u8 == self.opener {
+            WINDOW_OPENER
+        } else {
+            WINDOW_RESPONDER
+        }
+    }
+
+    /// Counted since the last part, by [`Side`].
+    #[must_use]
+    pub fn counts(&self) -> [Tally; 2] {
+        let upto = |side: usize| self.directions[side].tally.since(self.baseline[side]);
+        [upto(0), upto(1)]
+    }
+
+    /// In no record yet: what is live. A snapshot that waits for its commit is written.
+    #[must_use]
+    pub fn unwritten(&self) -> Tally {
+        let from = if self.state & state::CUT != 0 {
+            &self.pending
+        } else {
+            &self.baseline
+        };
+        let side = |side: usize| self.directions[side].tally.since(from[side]);
+        side(0).plus(side(1))
+    }
+
+    /// Adds what `seed` counted: late packets of the same key come home. Counters add up, times
+    /// widen, the better known opener stays.
+    #[inline(always)]
+    pub fn absorb<A: Arithmetic>(&mut self, seed: &FlowEntry) {
+        let mut side = 0;
+        while side < 2 {
+            let from = &seed.directions[side];
+            A::add(&mut self.directions[side].tally.packets, from.tally.packets);
+            A::add(&mut self.directions[side].tally.bytes, from.tally.bytes);
+            A::or(&mut self.directions[side].flags, from.flags);
+            side += 1;
+        }
+        if seed.first < self.first {
+            self.first = seed.first;
+            self.since = seed.first;
+        }
+        if seed.last > self.last {
+            self.last = seed.last;
+        }
+        if seed.basis > self.basis {
+            self.opener = seed.opener;
+            self.basis = seed.basis;
+        }
+        if self.user == NO_USER {
+            self.user = seed.user;
+        }
+        if self.ended == 0 && expiry::has_ended(self) {
+            self.ended = self.last;
+        }
+    }
+}
+
+/// Who opened the flow as far as this packet tells, and how that is known.
+#[inline(always)]
+fn opener(seen: &Observation) -> (Side, OpenerBasis) {
+    if seen.packet.protocol == protocol::TCP {
+        match seen.packet.tcp_flags & (tcp::SYN | tcp::ACK) {
+            tcp::SYN => return (seen.side, OpenerBasis::Syn),
+            both if both == tcp::SYN | tcp::ACK => {
+                return (seen.side.other(), OpenerBasis::SynAck);
+            }
+            _ => {}
+        }
+    }
+    let basis = if seen.live {
+        OpenerBasis::Hook
+    } else {
+        OpenerBasis::FirstPacket
+    };
+    (seen.side, basis)
+}
+
+/// A flow with its key, as events carry it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Flow {
+    /// Endpoints and transport.
+    pub key: FlowKey,
+    /// Counters and state.
+    pub entry: FlowEntry,
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,338 @@
+//! Header parsing: Ethernet with nested VLAN tags, IPv4 with options and fragments, IPv6 with
+//! extension headers, TCP, UDP, SCTP; other transports have ports 0.
+//!
+//! One generic function serves the kernel, where a read is one bounds check the verifier
+//! understands, and the host, where it reads a slice. Every loop and every step is capped: the
+//! verifier wants it, and so does a hostile packet.
+
+use crate::{books::Reason, key::Address};
+
+/// Bytes that are read by offset; the one way to a packet.
+pub trait Bytes {
+    /// `N` bytes from `offset` on, or `None` where fewer are there.
+    fn read<const N: usize>(&self, offset: usize) -> Option<[u8; N]>;
+}
+
+impl Bytes for [u8] {
+    #[inline(always)]
+    fn read<const N: usize>(&self, offset: usize) -> Option<[u8; N]> {
+        self.get(offset..)?.first_chunk().copied()
+    }
+}
+
+/// What stands before the IP header.
+#[repr(u32)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Link {
+    /// Ethernet II, with or without VLAN tags.
+    Ethernet = 0,
+    /// Nothing (tun, wireguard, raw IP captures).
+    Ip = 1,
+}
+
+/// IANA protocol numbers that parsing needs.
+pub mod protocol {
+    /// ICMP for IPv4.
+    pub const ICMP: u8 = 1;
+    /// TCP.
+    pub const TCP: u8 = 6;
+    /// UDP.
+    pub const UDP: u8 = 17;
+    /// ICMP for IPv6.
+    pub const ICMPV6: u8 = 58;
+    /// SCTP.
+    pub const SCTP: u8 = 132;
+}
+
+/// TCP flag bits (RFC 9293, section 3.1).
+pub mod tcp {
+    /// Sender is done.
+    pub const FIN: u8 = 0x01;
+    /// Opening.
+    pub const SYN: u8 = 0x02;
+    /// Abort.
+    pub const RST: u8 = 0x04;
+    /// Acknowledgment field is valid.
+    pub const ACK: u8 = 0x10;
+}
+
+/// Headers of one packet that is metered.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Packet {
+    /// Source address.
+    pub source: Address,
+    /// Destination address.
+    pub destination: Address,
+    /// Source port, host byte order; 0 without ports.
+    pub source_port: u16,
+    /// Destination port, host byte order; 0 without ports.
+    pub destination_port: u16,
+    /// IANA protocol number after all extension headers.
+    pub protocol: u8,
+    /// 4 or 6.
+    pub version: u8,
+    /// TCP flags, 0 for other transports.
+    pub tcp_flags: u8,
+    /// A hop-by-hop jumbo header or an IP length of 0: a BIG TCP buffer.
+    pub jumbo_header: bool,
+    /// TCP sequence number, 0 for other transports.
+    pub sequence: u32,
+    /// Offset of the transport payload from the start of the frame; for TCP and UDP only, else
+    /// the offset of the transport header.
+    pub payload: u32,
+    /// Payload bytes as the IP header tells; `u32::MAX` where it says 0 (BIG TCP): then the
+    /// frame's end is the end.
+    pub payload_len: u32,
+}
+
+impl Packet {
+    /// Payload bytes of a frame of `frame` bytes; without Ethernet padding, never more than the
+    /// frame holds.
+    #[inline(always)]
+    #[must_use]
+    pub fn payload_in(&self, frame: u32) -> u32 {
+        let room = frame.saturating_sub(self.payload);
+        if self.payload_len < room {
+            self.payload_len
+        } else {
+            room
+        }
+    }
+}
+
+/// Why a frame gives no [`Packet`].
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Refusal {
+    /// A read went past the bytes at hand. In the kernel the caller reads again with the helper
+    /// that crosses fragments; then it is [`Reason::Malformed`].
+    Short,
+    /// Counted under this reason.
+    Reason(Reason),
+}
+
+const ETHERTYPE_IPV4: u16 = 0x0800;
+const ETHERTYPE_IPV6: u16 = 0x86dd;
+const MAX_TAGS: usize = 4;
+const MAX_EXTENSIONS: usize = 8;
+/// IPv6 extension header numbers (RFC 8200, section 4; RFC 4302; RFC 6275; RFC 7401; RFC 5533).
+mod extension {
+    pub(super) const HOP_BY_HOP: u8 = 0;
+    pub(super) const ROUTING: u8 = 43;
+    pub(super) const FRAGMENT: u8 = 44;
+    pub(super) const AUTHENTICATION: u8 = 51;
+    pub(super) const DESTINATION: u8 = 60;
+    pub(super) const MOBILITY: u8 = 135;
+    pub(super) const HIP: u8 = 139;
+    pub(super) const SHIM6: u8 = 140;
+}
+/// Largest offset that a header can start at: the verifier needs a cap, and 8 extension headers
+/// of 2,048 bytes would pass it only in an attack.
+const MAX_OFFSET: usize = 2048;
+
+const MALFORMED: Refusal = Refusal::Reason(Reason::Malformed);
+
+/// Reads a frame's headers.
+///
+/// # Errors
+/// [`Refusal::Short`] where bytes are missing, else the [`Reason`] the packet is counted under.
+#[inline(always)]
+pub fn parse<B: Bytes + ?Sized>(bytes: &B, link: Link) -> Result<Packet, Refusal> {
+    let (ethertype, offset) = match link {
+        Link::Ethernet => ethernet(bytes)?,
+        Link::Ip => {
+            let [first] = bytes.read::<1>(0).ok_or(Refusal::Short)?;
+            match first >> 4 {
+                4 => (ETHERTYPE_IPV4, 0),
+                6 => (ETHERTYPE_IPV6, 0),
+                _ => (0, 0),
+            }
+        }
+    };
+    match ethertype {
+        ETHERTYPE_IPV4 => ipv4(bytes, offset),
+        ETHERTYPE_IPV6 => ipv6(bytes, offset),
+        _ => Err(Refusal::Reason(Reason::NotIp)),
+    }
+}
+
+/// Ethertype behind all tags, and where its payload starts.
+#[inline(always)]
+fn ethernet<B: Bytes + ?Sized>(bytes: &B) -> Result<(u16, usize), Refusal> {
+    let mut ethertype = u16::from_be_bytes(bytes.read(12).ok_or(Refusal::Short)?);
+    let mut offset = 14;
+    let mut tags = 0;
+    while is_tag(ethertype) {
+        if tags == MAX_TAGS {
+            return Err(MALFORMED);
+        }
+        ethertype = u16::from_be_bytes(bytes.read(offset + 2).ok_or(Refusal::Short)?);
+        offset += 4;
+        tags += 1;
+    }
+    Ok((ethertype, offset))
+}
+
+/// 802.1Q, 802.1ad and the older number for stacked tags.
+#[inline(always)]
+fn is_tag(ethertype: u16) -> bool {
+    matches!(ethertype, 0x8100 | 0x88a8 | 0x9100)
+}
+
+#[inline(always)]
+fn ipv4<B: Bytes + ?Sized>(bytes: &B, start: usize) -> Result<Packet, Refusal> {
+    let header: [u8; 20] = bytes.read(start).ok_or(Refusal::Short)?;
+    let header_len = usize::from(header[0] & 0x0f) * 4;
+    let total = u32::from(u16::from_be_bytes([header[2], header[3]]));
+    let fragment = u16::from_be_bytes([header[6], header[7]]);
+    if header[0] >> 4 != 4 || header_len < 20 {
+        return Err(MALFORMED);
+    }
+    // Length 0: a buffer above 64 KiB (BIG TCP), never on the wire.
+    if total != 0 && (total as usize) < header_len {
+        return Err(MALFORMED);
+    }
+    if fragment & 0x1fff != 0 {
+        return Err(Refusal::Reason(Reason::LaterFragment));
+    }
+    let base = Packet {
+        source: Address::v4([header[12], header[13], header[14], header[15]]),
+        destination: Address::v4([header[16], header[17], header[18], header[19]]),
+        protocol: header[9],
+        version: 4,
+        payload_len: if total == 0 {
+            u32::MAX
+        } else {
+            total - header_len as u32
+        },
+        ..Packet::default()
+    };
+    transport(bytes, start + header_len, base)
+}
+
+#[inline(always)]
+fn ipv6<B: Bytes + ?Sized>(bytes: &B, start: usize) -> Result<Packet, Refusal> {
+    let header: [u8; 8] = bytes.read(start).ok_or(Refusal::Short)?;
+    let source: [u8; 16] = bytes.read(start + 8).ok_or(Refusal::Short)?;
+    let destination: [u8; 16] = bytes.read(start + 24).ok_or(Refusal::Short)?;
+    if header[0] >> 4 != 6 {
+        return Err(MALFORMED);
+    }
+    let length = u32::from(u16::from_be_bytes([header[4], header[5]]));
+    let mut base = Packet {
+        source: Address::v6(source),
+        destination: Address::v6(destination),
+        protocol: header[6],
+        version: 6,
+        payload_len: if length == 0 { u32::MAX } else { length },
+        ..Packet::default()
+    };
+    let mut offset = start + 40;
+    let mut seen = 0;
+    while is_extension(base.protocol) {
+        if seen == MAX_EXTENSIONS || offset > MAX_OFFSET {
+            return Err(MALFORMED);
+        }
+        let step = skip_extension(bytes, offset, &mut base)?;
+        offset += step;
+        if base.payload_len != u32::MAX {
+            if base.payload_len < step as u32 {
+                return Err(MALFORMED);
+            }
+            base.payload_len -= step as u32;
+        }
+        seen += 1;
+    }
+    transport(bytes, offset, base)
+}
+
+#[inline(always)]
+fn is_extension(number: u8) -> bool {
+    matches!(
+        number,
+        extension::HOP_BY_HOP
+            | extension::ROUTING
+            | extension::FRAGMENT
+            | extension::AUTHENTICATION
+            | extension::DESTINATION
+            | extension::MOBILITY
+            | extension::HIP
+            | extension::SHIM6
+    )
+}
+
+/// Bytes of the extension header at `offset`; puts the next header's number into `packet`.
+#[inline(always)]
+fn skip_extension<B: Bytes + ?Sized>(
+    bytes: &B,
+    offset: usize,
+    packet: &mut Packet,
+) -> Result<usize, Refusal> {
+    let header: [u8; 8] = bytes.read(offset).ok_or(Refusal::Short)?;
+    let units = usize::from(header[1]);
+    let step = match packet.protocol {
+        extension::FRAGMENT => {
+            if u16::from_be_bytes([header[2], header[3]]) & 0xfff8 != 0 {
+                return Err(Refusal::Reason(Reason::LaterFragment));
+            }
+            8
+        }
+        // RFC 4302, section 2.2: in words of 4 bytes, minus 2.
+        extension::AUTHENTICATION => (units + 2) * 4,
+        extension::HOP_BY_HOP => {
+            // RFC 2675: option 0xc2 of 4 bytes, alone, as the kernel writes it for BIG TCP.
+            packet.jumbo_header |= units == 0 && header[2] == 0xc2 && header[3] == 4;
+            (units + 1) * 8
+        }
+        _ => (units + 1) * 8,
+    };
+    packet.protocol = header[0];
+    Ok(step)
+}
+
+#[inline(always)]
+fn transport<B: Bytes + ?Sized>(
+    bytes: &B,
+    offset: usize,
+    mut packet: Packet,
+) -> Result<Packet, Refusal> {
+    if offset > MAX_OFFSET + 2048 {
+        return Err(MALFORMED);
+    }
+    let mut header_len = 0;
+    match packet.protocol {
+        protocol::TCP => {
+            let header: [u8; 16] = bytes.read(offset).ok_or(Refusal::Short)?;
+            packet.source_port = u16::from_be_bytes([header[0], header[1]]);
+            packet.destination_port = u16::from_be_bytes([header[2], header[3]]);
+            packet.sequence = u32::from_be_bytes([header[4], header[5], header[6], header[7]]);
+            packet.tcp_flags = header[13];
+            header_len = u32::from(header[12] >> 4) * 4;
+            if header_len < 20 || header_len > packet.payload_len {
+                return Err(MALFORMED);
+            }
+        }
+        protocol::UDP => {
+            let header: [u8; 8] = bytes.read(offset).ok_or(Refusal::Short)?;
+            packet.source_port = u16::from_be_bytes([header[0], header[1]]);
+            packet.destination_port = u16::from_be_bytes([header[2], header[3]]);
+            header_len = 8;
+            if header_len > packet.payload_len {
+                return Err(MALFORMED);
+            }
+        }
+        protocol::SCTP => {
+            let ports: [u8; 4] = bytes.read(offset).ok_or(Refusal::Short)?;
+            packet.source_port = u16::from_be_bytes([ports[0], ports[1]]);
+            packet.destination_port = u16::from_be_bytes([ports[2], ports[3]]);
+        }
+        _ => {}
+    }
+    packet.payload = offset as u32 + header_len;
+    if packet.payload_len != u32::MAX {
+        packet.payload_len -= header_len;
+    }
+    Ok(packet)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,146 @@
+//! Settings that cross into the kernel, and the layouts of the maps that hold them.
+
+use crate::key::Address;
+
+/// Nanoseconds in a second.
+pub const SECOND: u64 = 1_000_000_000;
+
+/// Entries of the flow table unless the operator says otherwise.
+pub const DEFAULT_TABLE_SIZE: u32 = 262_144;
+
+/// When flows end, in nanoseconds.
+#[repr(C)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Timeouts {
+    /// Quiet for this long.
+    pub idle: u64,
+    /// A TCP opening that nobody completed, quiet for this long.
+    pub half_open: u64,
+    /// A record is cut after this long and the flow goes on.
+    pub active: u64,
+    /// After FIN both ways or RST, for trailing segments.
+    pub linger: u64,
+}
+
+impl Timeouts {
+    /// 120 s idle, 10 s half-open, 3600 s active, 2 s linger.
+    pub const DEFAULT: Self = Self {
+        idle: 120 * SECOND,
+        half_open: 10 * SECOND,
+        active: 3600 * SECOND,
+        linger: 2 * SECOND,
+    };
+}
+
+impl Default for Timeouts {
+    fn default() -> Self {
+        Self::DEFAULT
+    }
+}
+
+/// Parameters of one pass over the table.
+#[repr(C)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Sweep {
+    /// The tick's time, nanoseconds since boot.
+    pub now: u64,
+    /// This pass; 1 and up.
+    pub pass: u64,
+    /// Cuts made in passes up to this one are on disk: their snapshot becomes the baseline.
+    pub committed: u64,
+    /// 1: every entry is due (shutdown).
+    pub all: u64,
+    /// When flows end.
+    pub timeouts: Timeouts,
+}
+
+/// Key of the exclusion trie (`struct bpf_lpm_trie_key`): prefix length, then the address.
+/// IPv4 prefixes stand behind twelve zero bytes, as in [`Address`], so their length is 96 more.
+#[repr(C)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct PrefixKey {
+    /// Significant bits, counted over version, then address.
+    pub bits: u32,
+    /// 4 or 6, so that no IPv6 prefix covers IPv4.
+    pub version: u32,
+    /// Sixteen bytes in network order.
+    pub octets: [u8; 16],
+}
+
+impl PrefixKey {
+    /// The key that matches one address exactly.
+    #[inline(always)]
+    #[must_use]
+    pub fn host(address: &Address, version: u8) -> Self {
+        Self {
+            bits: 160,
+            version: version as u32,
+            octets: address.octets(),
+        }
+    }
+
+    /// The key of a prefix; `length` in bits of the address family.
+    #[must_use]
+    pub fn prefix(octets: [u8; 16], version: u8, length: u32) -> Self {
+        let offset = if version == 4 { 32 + 96 } else { 32 };
+        Self {
+            bits: offset + length,
+            version: version as u32,
+            octets,
+        }
+    }
+}
+
+/// Ports per exclusion rule.
+pub const PORTS_PER_RULE: usize = 8;
+
+/// Which ports of a prefix are excluded.
+#[repr(C)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct PortSet {
+    /// How many of `ports` count; 0: every port and every transport.
+    pub count: u32,
+    /// Ports of either endpoint, host byte order.
+    pub ports: [u16; PORTS_PER_RULE],
+}
+
+impl PortSet {
+    /// Whether a flow between these ports is excluded.
+    #[inline(always)]
+    #[must_use]
+    pub fn covers(&self, ports: [u16; 2]) -> bool {
+        if self.count == 0 {
+            return true;
+        }
+        let mut found = false;
+        let mut index = 0;
+        while index < PORTS_PER_RULE {
+            let used = (index as u32) < self.count;
+            let port = self.ports[index];
+            found |= used && (port == ports[0] || port == ports[1]);
+            index += 1;
+        }
+        found
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_rule_without_ports_covers_every_port() {
+        assert!(PortSet::default().covers([1, 2]));
+    }
+
+    #[test]
+    fn a_rule_with_ports_covers_only_these_on_either_side() {
+        let rule = PortSet {
+            count: 1,
+            ports: [22, 0, 0, 0, 0, 0, 0, 0],
+        };
+        assert!(rule.covers([50000, 22]));
+        assert!(rule.covers([22, 50000]));
+        assert!(!rule.covers([0, 443]), "unused places match nothing");
+    }
+}

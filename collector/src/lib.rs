@@ -1,0 +1,8 @@
+//! The agent: what drives the kernel programs, and the pipeline from flow to file.
+//!
+//! The way of the data: `live` produces events; `pipeline` takes them through `inspect` (DPI),
+//! `locate` (country, leg) and `anonymize` to the `sink`. To the right of `live` nothing knows
+//! where an event came from, and time is an argument.
+
+pub mod inspect;
+pub mod record;
