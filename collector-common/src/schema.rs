@@ -261,12 +261,14 @@ impl From<Tally> for Volume {
 }
 
 /// Running sums since the kernel's maps began to live (their lineage). With them the books
-/// close: metered = `flows`' packets + `unwritten` + `lost_in_crash` + live.
+/// close: metered = `written` + `unwritten` + `lost_in_crash` + live.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Totals {
     /// Which maps.
     pub lineage: Lineage,
+    /// Commit that the frame belongs to, counted from 0 in a lineage.
+    pub commit: u64,
     /// Every record written, as a line or in a failed counter.
     pub written: Sum,
     /// Of `written`, packets of late and overflow records that never were in the kernel's table.
