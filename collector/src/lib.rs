@@ -6,6 +6,7 @@
 
 pub mod anonymize;
 pub mod inspect;
+pub mod live;
 pub mod locate;
 pub mod pipeline;
 pub mod record;
