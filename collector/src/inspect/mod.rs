@@ -173,9 +173,3 @@ impl Default for Inspection {
         }
     }
 }
-
-pub mod media;
-mod standin;
-pub mod useragent;
-
-pub use standin::{Inspector, by_port};

@@ -90,7 +90,9 @@ impl<T: Tap> Agent<T> {
         let pins = shared.then_some(&folder);
         let started = Self::attached(&options, &interfaces, config, tap, pins);
         if fresh && (started.is_err() || !options.pin) {
-            folder.remove().with_context(|| "unpinning after the start")?;
+            folder
+                .remove()
+                .with_context(|| "unpinning after the start")?;
         }
         let (kernel, hooks, pipeline) = started?;
         let now = sys::boot_time();
@@ -154,9 +156,12 @@ impl<T: Tap> Agent<T> {
         self.drain();
         let cpus = self.kernel.books.read()?;
         self.drain();
-        let read = cpus.iter().enumerate().fold(Tally::default(), |sum, (cpu, books)| {
-            sum.plus(self.seeds.read_before(cpu as u32, books.late))
-        });
+        let read = cpus
+            .iter()
+            .enumerate()
+            .fold(Tally::default(), |sum, (cpu, books)| {
+                sum.plus(self.seeds.read_before(cpu as u32, books.late))
+            });
         self.lost_in_crash = read.since(settled.plus(self.late_written));
         info!(
             lost_packets = self.lost_in_crash.packets,
@@ -200,19 +205,26 @@ impl<T: Tap> Agent<T> {
             all: all.into(),
             timeouts: self.options.timeouts,
         };
-        let due = self.kernel.sweep(&parameters).context("sweeping the flow table")?;
+        let due = self
+            .kernel
+            .sweep(&parameters)
+            .context("sweeping the flow table")?;
         let due = <[FlowKey]>::ref_from_bytes(&due)
             .map_err(|_| anyhow::anyhow!("the kernel handed out part of a key"))?;
         if !due.is_empty() {
             sys::grace_period().context("waiting for running programs")?;
             self.drain();
         }
-        self.pipeline.set_clock(WallClock::of(sys::wall_time(), sys::boot_time()));
+        self.pipeline
+            .set_clock(WallClock::of(sys::wall_time(), sys::boot_time()));
         let closing = self.write_due(due, all)?;
         let next = self.put_back(&closing)?;
         self.commit(now);
         for key in &closing {
-            self.kernel.flows.delete(key).context("deleting a closed flow")?;
+            self.kernel
+                .flows
+                .delete(key)
+                .context("deleting a closed flow")?;
         }
         self.committed = now;
         self.plant_or_write(next)?;
@@ -223,7 +235,11 @@ impl<T: Tap> Agent<T> {
     fn write_due(&mut self, due: &[FlowKey], all: bool) -> anyhow::Result<HashSet<FlowKey>> {
         let mut closing = HashSet::with_capacity(due.len());
         for key in due {
-            let entry = self.kernel.flows.get(key).context("reading a closing flow")?;
+            let entry = self
+                .kernel
+                .flows
+                .get(key)
+                .context("reading a closing flow")?;
             let Some(entry) = entry else { continue };
             let mut flow = Flow { key: *key, entry };
             if entry.state & state::CLOSING == 0 {
@@ -232,7 +248,11 @@ impl<T: Tap> Agent<T> {
             }
             closing.insert(*key);
             let natural = expiry::natural_end(&entry);
-            let end = if all && !expiry::has_ended(&entry) { End::Shutdown } else { natural };
+            let end = if all && !expiry::has_ended(&entry) {
+                End::Shutdown
+            } else {
+                natural
+            };
             if let Some(rest) = self.seeds.take_rest_of(&flow) {
                 flow.entry.absorb::<collector_common::flow::Owned>(&rest);
                 self.late_written = self.late_written.plus(seeds::total(&rest));
@@ -243,7 +263,10 @@ impl<T: Tap> Agent<T> {
     }
 
     fn write(&mut self, flow: &Flow, end: End) {
-        let id = RecordId { flow: flow.entry.id, part: flow.entry.part };
+        let id = RecordId {
+            flow: flow.entry.id,
+            part: flow.entry.part,
+        };
         let counts = flow.entry.counts();
         // A part without packets is no record; one in the spool already is not written again.
         if counts[0].plus(counts[1]).packets > 0 && !self.pipeline.already_written(&id) {
@@ -258,8 +281,9 @@ impl<T: Tap> Agent<T> {
         for flow in finished {
             self.write_late(&flow, expiry::natural_end(&flow.entry));
         }
-        let (next, open): (Vec<_>, Vec<_>) =
-            open.into_iter().partition(|flow| closing.contains(&flow.key));
+        let (next, open): (Vec<_>, Vec<_>) = open
+            .into_iter()
+            .partition(|flow| closing.contains(&flow.key));
         let refused = self.plant(&open)?;
         for flow in refused {
             self.write_late(&flow, End::Overflow);
@@ -281,7 +305,10 @@ impl<T: Tap> Agent<T> {
 
     /// Those that did not find their way into the table.
     fn plant(&mut self, seeds: &[Flow]) -> anyhow::Result<Vec<Flow>> {
-        let planted = self.kernel.plant(seeds).context("putting late packets back")?;
+        let planted = self
+            .kernel
+            .plant(seeds)
+            .context("putting late packets back")?;
         let refused = seeds.iter().zip(planted).filter(|(_, planted)| !planted);
         Ok(refused.map(|(flow, _)| *flow).collect())
     }
@@ -292,7 +319,10 @@ impl<T: Tap> Agent<T> {
     }
 
     fn commit(&mut self, now: u64) {
-        if let Err(error) = self.pipeline.commit(now, self.late_written, self.lost_in_crash) {
+        if let Err(error) = self
+            .pipeline
+            .commit(now, self.late_written, self.lost_in_crash)
+        {
             warn!("writing: {error:#}; records wait in memory, then they are counted as unwritten");
         }
     }
@@ -314,7 +344,11 @@ impl<T: Tap> Agent<T> {
         Ok(Status {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             interfaces: self.options.interfaces.clone(),
-            hooks: self.hooks.iter().map(|hook| hook.description.clone()).collect(),
+            hooks: self
+                .hooks
+                .iter()
+                .map(|hook| hook.description.clone())
+                .collect(),
             uptime: (now - self.started) / 1_000_000_000,
             live_flows: flows,
             table_size: self.options.table_size.into(),
@@ -337,7 +371,10 @@ impl<T: Tap> Agent<T> {
     }
 
     fn taken(&self) -> Taken {
-        Taken { written: self.pipeline.written().all(), late_written: self.late_written }
+        Taken {
+            written: self.pipeline.written().all(),
+            late_written: self.late_written,
+        }
     }
 
     fn packets_per_second(&self) -> u64 {
@@ -355,7 +392,10 @@ impl<T: Tap> Agent<T> {
     /// Descriptors to poll: they are readable when a ring fills up.
     pub(super) fn rings(&self) -> [std::os::fd::RawFd; 2] {
         use std::os::fd::AsRawFd;
-        [self.kernel.samples.as_raw_fd(), self.kernel.late.as_raw_fd()]
+        [
+            self.kernel.samples.as_raw_fd(),
+            self.kernel.late.as_raw_fd(),
+        ]
     }
 
     /// Sets the programs' time; for tests, with [`Options::test_clock`].
@@ -388,7 +428,9 @@ impl<T: Tap> Agent<T> {
         }
         let books = Books::sum(&self.kernel.books.read()?);
         let mut live = Tally::default();
-        self.kernel.flows.walk(|flow| live = live.plus(flow.entry.unwritten()))?;
+        self.kernel
+            .flows
+            .walk(|flow| live = live.plus(flow.entry.unwritten()))?;
         let balance = Balance::of(&books, &books, live, &self.taken());
         if let Some(pins) = &self.pins {
             pins.remove().context("unpinning")?;
@@ -400,7 +442,10 @@ impl<T: Tap> Agent<T> {
             lost_in_crash: self.lost_in_crash,
             balance,
         };
-        let tap = self.pipeline.close().context("closing the file; its spool stays")?;
+        let tap = self
+            .pipeline
+            .close()
+            .context("closing the file; its spool stays")?;
         Ok((summary, tap))
     }
 }
@@ -438,11 +483,18 @@ const PATIENCE: u32 = 5;
 impl HookWatch {
     fn new(interfaces: &[Interface], kernel: &Kernel) -> anyhow::Result<Self> {
         let seen_base = Books::sum(&kernel.books.read()?).seen;
-        Ok(Self { base: sum_counters(interfaces), seen_base, looks: 0, told: [false; 2] })
+        Ok(Self {
+            base: sum_counters(interfaces),
+            seen_base,
+            looks: 0,
+            told: [false; 2],
+        })
     }
 
     fn interface_counters(&self, interfaces: &[Interface]) -> [Tally; 2] {
-        let named = interfaces.iter().filter_map(|one| Interface::named(&one.name).ok());
+        let named = interfaces
+            .iter()
+            .filter_map(|one| Interface::named(&one.name).ok());
         let now = sum_counters(&named.collect::<Vec<_>>());
         [now[0].since(self.base[0]), now[1].since(self.base[1])]
     }
@@ -451,7 +503,9 @@ impl HookWatch {
         if self.told == [true; 2] {
             return;
         }
-        let Ok(cpus) = kernel.books.read() else { return };
+        let Ok(cpus) = kernel.books.read() else {
+            return;
+        };
         let books = Books::sum(&cpus);
         let counted = self.interface_counters(interfaces);
         self.looks += 1;

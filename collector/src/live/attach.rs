@@ -8,7 +8,10 @@ use aya::{
     programs::{
         LinkOrder, SchedClassifier, TcAttachType, Xdp, XdpMode,
         links::{FdLink, PinnedLink},
-        tc::{NlOptions, SchedClassifierLink, TcAttachOptions, TcHandle, qdisc_add_clsact, qdisc_detach_program},
+        tc::{
+            NlOptions, SchedClassifierLink, TcAttachOptions, TcHandle, qdisc_add_clsact,
+            qdisc_detach_program,
+        },
         xdp::XdpLink,
     },
 };
@@ -87,7 +90,10 @@ fn ingress(
     let pinned_xdp = pins.map(|pins| pin_path(pins, interface, names::METER_XDP));
     let found_xdp = pinned_xdp.as_ref().is_some_and(|path| path.exists());
     if found_xdp && options.ingress != Ingress::Xdp {
-        info!(interface = interface.name, "keeping XDP, where the last agent left it");
+        info!(
+            interface = interface.name,
+            "keeping XDP, where the last agent left it"
+        );
     }
     if options.ingress == Ingress::Xdp || found_xdp {
         if let Some(attachment) = xdp(object, interface, pinned_xdp)? {
@@ -104,7 +110,10 @@ fn xdp(
     pin: Option<PathBuf>,
 ) -> anyhow::Result<Option<Attachment>> {
     if interface.link != Link::Ethernet || interface.loopback {
-        bail!("{} can't run XDP in its driver; use --ingress tc", interface.name);
+        bail!(
+            "{} can't run XDP in its driver; use --ingress tc",
+            interface.name
+        );
     }
     let name = &interface.name;
     let meter: &mut Xdp = program(object, names::METER_XDP)?.try_into()?;
@@ -112,9 +121,14 @@ fn xdp(
     let description = format!("{name} ingress {} xdp, driver mode", names::METER_XDP);
     if let Some(link) = take_pinned(pin.as_ref())? {
         let link = XdpLink::try_from(link).context("a pin of ours that is no XDP link")?;
-        let id = meter.attach_to_link(link).context("taking over the XDP link")?;
+        let id = meter
+            .attach_to_link(link)
+            .context("taking over the XDP link")?;
         let link = meter.take_link(id)?.try_into()?;
-        return Ok(Some(Attachment { held: Held::Link(link, pin), description }));
+        return Ok(Some(Attachment {
+            held: Held::Link(link, pin),
+            description,
+        }));
     }
     let before = Offloads::of(name)?;
     // Driver mode or nothing: generic XDP sees super-packets and can't tell their segments.
@@ -135,7 +149,10 @@ fn xdp(
         );
         return Ok(None);
     }
-    Ok(Some(Attachment { held: hold(link, pin)?, description }))
+    Ok(Some(Attachment {
+        held: hold(link, pin)?,
+        description,
+    }))
 }
 
 fn classifier(
@@ -156,18 +173,30 @@ fn classifier(
     let at = format!("{device} {} {name}", hook.as_str());
     if options.tc != TcFlavour::Clsact {
         match tcx(meter, device, way, pin) {
-            Ok(held) => return Ok(Attachment { held, description: format!("{at} tcx, first") }),
+            Ok(held) => {
+                return Ok(Attachment {
+                    held,
+                    description: format!("{at} tcx, first"),
+                });
+            }
             Err(error) if options.tc == TcFlavour::Tcx => {
                 return Err(error.context(format!("attaching to {device} by tcx (Linux 6.6)")));
             }
             Err(error) => {
-                info!(interface = device, reason = format!("{error:#}"), "no tcx, using clsact");
+                info!(
+                    interface = device,
+                    reason = format!("{error:#}"),
+                    "no tcx, using clsact"
+                );
             }
         }
     }
     let filter = clsact(meter, device, way)
         .with_context(|| format!("attaching a filter to {device}, {}", hook.as_str()))?;
-    Ok(Attachment { held: Held::Filter(filter), description: format!("{at} clsact") })
+    Ok(Attachment {
+        held: Held::Filter(filter),
+        description: format!("{at} clsact"),
+    })
 }
 
 fn tcx(
@@ -178,7 +207,9 @@ fn tcx(
 ) -> anyhow::Result<Held> {
     if let Some(link) = take_pinned(pin.as_ref())? {
         let link = SchedClassifierLink::try_from(link).context("a pin of ours, no tcx link")?;
-        let id = meter.attach_to_link(link).context("taking over the tcx link")?;
+        let id = meter
+            .attach_to_link(link)
+            .context("taking over the tcx link")?;
         return Ok(Held::Link(meter.take_link(id)?.try_into()?, pin));
     }
     let first = TcAttachOptions::TcxOrder(LinkOrder::first());
@@ -197,7 +228,11 @@ fn clsact(
     let id = match meter.attach_to_link(ours) {
         Ok(id) => id,
         Err(_) => {
-            let options = NlOptions { priority: PRIORITY, handle: HANDLE, classid: None };
+            let options = NlOptions {
+                priority: PRIORITY,
+                handle: HANDLE,
+                classid: None,
+            };
             meter.attach_with_options(device, way, TcAttachOptions::Netlink(options))?
         }
     };
@@ -221,8 +256,12 @@ fn take_pinned(pin: Option<&PathBuf>) -> anyhow::Result<Option<FdLink>> {
 }
 
 fn hold(link: FdLink, pin: Option<PathBuf>) -> anyhow::Result<Held> {
-    let Some(path) = pin else { return Ok(Held::Link(link, None)) };
-    let pinned = link.pin(&path).with_context(|| format!("pinning {}", path.display()))?;
+    let Some(path) = pin else {
+        return Ok(Held::Link(link, None));
+    };
+    let pinned = link
+        .pin(&path)
+        .with_context(|| format!("pinning {}", path.display()))?;
     Ok(Held::Link(pinned.into(), Some(path)))
 }
 

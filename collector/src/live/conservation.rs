@@ -19,7 +19,10 @@ pub struct Amount {
 
 impl From<Tally> for Amount {
     fn from(tally: Tally) -> Self {
-        Self { packets: tally.packets, bytes: tally.bytes }
+        Self {
+            packets: tally.packets,
+            bytes: tally.bytes,
+        }
     }
 }
 
@@ -59,9 +62,17 @@ impl Balance {
         };
         let (from, to) = (expected(before), expected(after));
         let metered = taken.written.packets + live.packets;
-        let difference =
-            if metered < from { from - metered } else { metered.saturating_sub(to) };
-        Self { from, to, metered, difference }
+        let difference = if metered < from {
+            from - metered
+        } else {
+            metered.saturating_sub(to)
+        };
+        Self {
+            from,
+            to,
+            metered,
+            difference,
+        }
     }
 
     /// The books hold.
@@ -123,7 +134,10 @@ pub struct Status {
 #[must_use]
 pub fn by_reason(books: &Books) -> BTreeMap<String, Amount> {
     let named = |reason: &Reason| {
-        (reason.as_str().to_owned(), Amount::from(books.reasons[*reason as usize]))
+        (
+            reason.as_str().to_owned(),
+            Amount::from(books.reasons[*reason as usize]),
+        )
     };
     Reason::ALL.iter().map(named).collect()
 }
@@ -131,8 +145,12 @@ pub fn by_reason(books: &Books) -> BTreeMap<String, Amount> {
 /// Tallies by hook, zeros included.
 #[must_use]
 pub fn by_hook(tallies: &[Tally; 2]) -> BTreeMap<String, Amount> {
-    let named =
-        |hook: &Hook| (hook.as_str().to_owned(), Amount::from(tallies[*hook as usize]));
+    let named = |hook: &Hook| {
+        (
+            hook.as_str().to_owned(),
+            Amount::from(tallies[*hook as usize]),
+        )
+    };
     Hook::ALL.iter().map(named).collect()
 }
 
@@ -141,11 +159,18 @@ mod tests {
     use super::*;
 
     fn packets(packets: u64) -> Tally {
-        Tally { packets, bytes: packets * 100 }
+        Tally {
+            packets,
+            bytes: packets * 100,
+        }
     }
 
     fn books(seen: u64, malformed: u64, late: u64, settled: u64) -> Books {
-        let mut books = Books { late: packets(late), settled: packets(settled), ..Books::default() };
+        let mut books = Books {
+            late: packets(late),
+            settled: packets(settled),
+            ..Books::default()
+        };
         books.seen[0] = packets(seen);
         books.reasons[Reason::Malformed as usize] = packets(malformed);
         books
@@ -154,22 +179,37 @@ mod tests {
     #[test]
     fn the_books_hold_when_everything_seen_is_somewhere() {
         let quiet = books(100, 10, 0, 0);
-        let taken = Taken { written: packets(60), ..Taken::default() };
+        let taken = Taken {
+            written: packets(60),
+            ..Taken::default()
+        };
         assert!(Balance::of(&quiet, &quiet, packets(30), &taken).holds());
     }
 
     #[test]
     fn a_missing_packet_and_a_packet_too_many_show() {
         let quiet = books(100, 10, 0, 0);
-        let taken = Taken { written: packets(60), ..Taken::default() };
-        assert_eq!(Balance::of(&quiet, &quiet, packets(29), &taken).difference, 1);
-        assert_eq!(Balance::of(&quiet, &quiet, packets(31), &taken).difference, 1);
+        let taken = Taken {
+            written: packets(60),
+            ..Taken::default()
+        };
+        assert_eq!(
+            Balance::of(&quiet, &quiet, packets(29), &taken).difference,
+            1
+        );
+        assert_eq!(
+            Balance::of(&quiet, &quiet, packets(31), &taken).difference,
+            1
+        );
     }
 
     #[test]
     fn what_arrives_during_the_reading_may_or_may_not_be_in_the_table() {
         let (before, after) = (books(100, 10, 0, 0), books(120, 10, 0, 0));
-        let taken = Taken { written: packets(60), ..Taken::default() };
+        let taken = Taken {
+            written: packets(60),
+            ..Taken::default()
+        };
         for live in 30..=50 {
             assert!(Balance::of(&before, &after, packets(live), &taken).holds());
         }
@@ -180,7 +220,10 @@ mod tests {
     fn late_packets_count_once_they_are_written_or_back_in_the_table() {
         // 10 late: 4 back in the table, 3 in records, 3 on the way.
         let quiet = books(100, 0, 10, 4);
-        let taken = Taken { written: packets(53), late_written: packets(3) };
+        let taken = Taken {
+            written: packets(53),
+            late_written: packets(3),
+        };
         assert!(Balance::of(&quiet, &quiet, packets(44), &taken).holds());
     }
 }

@@ -26,11 +26,16 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// Nobody listens there, or the answer is not understood.
 pub fn ask(socket: &Path) -> anyhow::Result<Status> {
     let stream = UnixStream::connect(socket).with_context(|| {
-        format!("no agent answers at {}; is `collector run` running?", socket.display())
+        format!(
+            "no agent answers at {}; is `collector run` running?",
+            socket.display()
+        )
     })?;
     stream.set_read_timeout(Some(PATIENCE))?;
     let mut line = String::new();
-    BufReader::new(stream).read_line(&mut line).context("reading the agent's answer")?;
+    BufReader::new(stream)
+        .read_line(&mut line)
+        .context("reading the agent's answer")?;
     serde_json::from_str(&line).context("the agent's answer is not understood: other versions?")
 }
 
@@ -67,7 +72,9 @@ pub fn detach(options: &Options) -> anyhow::Result<usize> {
         .context("a living agent is stopped, not detached")?;
     let mut removed = 0;
     for folder in folders_naming(&options.pin_root, &interfaces)? {
-        folder.remove().with_context(|| format!("removing {}", folder.path().display()))?;
+        folder
+            .remove()
+            .with_context(|| format!("removing {}", folder.path().display()))?;
         removed += 1;
     }
     for interface in &interfaces {

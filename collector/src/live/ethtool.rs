@@ -37,7 +37,10 @@ impl Offloads {
         for (slot, feature) in asked.iter_mut().zip(features) {
             *slot = feature?.map(|answer| answer[0]);
         }
-        Ok(Self { features: asked, channels: query(interface, ETHTOOL_GCHANNELS)? })
+        Ok(Self {
+            features: asked,
+            channels: query(interface, ETHTOOL_GCHANNELS)?,
+        })
     }
 
     /// Names what differs.
@@ -58,13 +61,21 @@ impl Offloads {
 
 /// One query; `None` where the driver does not know it. The answer is what follows the command.
 fn query(interface: &str, command: u32) -> io::Result<Option<[u32; ANSWER - 1]>> {
-    let socket =
-        socket(AddressFamily::Inet, SockType::Datagram, SockFlag::SOCK_CLOEXEC, None)?;
+    let socket = socket(
+        AddressFamily::Inet,
+        SockType::Datagram,
+        SockFlag::SOCK_CLOEXEC,
+        None,
+    )?;
     let mut answer = [0_u32; ANSWER];
     answer[0] = command;
     // SAFETY: all-zero is a valid value of this plain struct.
     let mut request: libc::ifreq = unsafe { std::mem::zeroed() };
-    for (to, from) in request.ifr_name.iter_mut().zip(interface.bytes().take(libc::IFNAMSIZ - 1)) {
+    for (to, from) in request
+        .ifr_name
+        .iter_mut()
+        .zip(interface.bytes().take(libc::IFNAMSIZ - 1))
+    {
         *to = from as libc::c_char;
     }
     request.ifr_ifru.ifru_data = answer.as_mut_ptr().cast();
@@ -82,7 +93,10 @@ mod tests {
 
     #[test]
     fn only_what_differs_is_named() {
-        let before = Offloads { features: [Some(1); QUERIES.len()], channels: None };
+        let before = Offloads {
+            features: [Some(1); QUERIES.len()],
+            channels: None,
+        };
         let mut after = before.clone();
         assert!(before.changed(&after).is_empty());
         after.features[2] = Some(0);

@@ -3,9 +3,7 @@
 
 use anyhow::{Context, bail};
 use collector_common::{packet::Link, wire::Tally};
-use netlink_packet_core::{
-    NLM_F_REQUEST, NetlinkHeader, NetlinkMessage, NetlinkPayload,
-};
+use netlink_packet_core::{NLM_F_REQUEST, NetlinkHeader, NetlinkMessage, NetlinkPayload};
 use netlink_packet_route::{
     RouteNetlinkMessage,
     link::{LinkAttribute, LinkLayerType, LinkMessage},
@@ -58,8 +56,14 @@ impl Interface {
                 LinkAttribute::Link(index) => found.lower = Some(index),
                 LinkAttribute::Stats64(stats) => {
                     found.counters = [
-                        Tally { packets: stats.rx_packets, bytes: stats.rx_bytes },
-                        Tally { packets: stats.tx_packets, bytes: stats.tx_bytes },
+                        Tally {
+                            packets: stats.rx_packets,
+                            bytes: stats.rx_bytes,
+                        },
+                        Tally {
+                            packets: stats.tx_packets,
+                            bytes: stats.tx_bytes,
+                        },
                     ];
                 }
                 _ => {}
@@ -89,7 +93,12 @@ pub fn refuse_stacked(interfaces: &[Interface]) -> anyhow::Result<()> {
                 other.name
             );
         }
-        if interfaces.iter().filter(|other| other.index == upper.index).count() > 1 {
+        if interfaces
+            .iter()
+            .filter(|other| other.index == upper.index)
+            .count()
+            > 1
+        {
             bail!("{} is named twice; name it once", upper.name);
         }
     }
@@ -119,7 +128,9 @@ fn request(name: &str) -> anyhow::Result<LinkMessage> {
     socket.bind_auto()?;
     socket.connect(&SocketAddr::new(0, 0))?;
     let mut message = LinkMessage::default();
-    message.attributes.push(LinkAttribute::IfName(name.to_owned()));
+    message
+        .attributes
+        .push(LinkAttribute::IfName(name.to_owned()));
     let mut packet = NetlinkMessage::new(
         NetlinkHeader::default(),
         NetlinkPayload::from(RouteNetlinkMessage::GetLink(message)),

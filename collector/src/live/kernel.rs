@@ -129,7 +129,10 @@ impl Kernel {
             let mut frame = vec![0; SEED_HEADER];
             frame[12..14].copy_from_slice(&[0x88, 0xb5]);
             frame.extend_from_slice(batch.as_bytes());
-            let run = TestRunOptions { data_in: Some(&frame), ..TestRunOptions::new() };
+            let run = TestRunOptions {
+                data_in: Some(&frame),
+                ..TestRunOptions::new()
+            };
             let done = seeder.test_run(run)?.return_value;
             planted.extend((0..batch.len()).map(|index| done >> index & 1 == 1));
         }
@@ -163,7 +166,10 @@ fn check_pins(pins: &PinFolder, options: &Options) -> anyhow::Result<()> {
     let object = parsed()?;
     let sizes: Names<_, _> = sizes(options).into_iter().collect();
     for name in names::MAPS {
-        let map = object.maps.get(name).with_context(|| format!("no map {name} in the object"))?;
+        let map = object
+            .maps
+            .get(name)
+            .with_context(|| format!("no map {name} in the object"))?;
         pins.check(name, &Declared::from_object(map, sizes.get(name).copied()))?;
     }
     Ok(())
@@ -176,7 +182,9 @@ fn load_object(
     pins: Option<&PinFolder>,
 ) -> anyhow::Result<Ebpf> {
     let mut loader = EbpfLoader::new();
-    loader.btf(Some(btf)).verifier_log_level(VerifierLogLevel::DEBUG | VerifierLogLevel::STATS);
+    loader
+        .btf(Some(btf))
+        .verifier_log_level(VerifierLogLevel::DEBUG | VerifierLogLevel::STATS);
     for (name, size) in sizes(options) {
         loader.map_max_entries(name, size);
     }
@@ -219,12 +227,18 @@ pub(super) fn program<'a>(
     object: &'a mut Ebpf,
     name: &str,
 ) -> anyhow::Result<&'a mut aya::programs::Program> {
-    object.program_mut(name).with_context(|| format!("no program {name} in the kernel object"))
+    object
+        .program_mut(name)
+        .with_context(|| format!("no program {name} in the kernel object"))
 }
 
 /// The verifier's last words are what helps; the whole log runs to thousands of lines.
 pub(super) fn verifier_log(error: aya::programs::ProgramError) -> anyhow::Error {
-    if let aya::programs::ProgramError::LoadError { io_error, verifier_log } = &error {
+    if let aya::programs::ProgramError::LoadError {
+        io_error,
+        verifier_log,
+    } = &error
+    {
         let log = verifier_log.to_string();
         let lines: Vec<_> = log.lines().collect();
         let tail = lines[lines.len().saturating_sub(40)..].join("\n");
@@ -247,7 +261,9 @@ fn data<'a>(object: &'a Ebpf, name: &str) -> anyhow::Result<&'a MapData> {
 }
 
 fn ring(object: &mut Ebpf, name: &str) -> anyhow::Result<RingBuf<MapData>> {
-    let map = object.take_map(name).with_context(|| format!("no map {name} in the object"))?;
+    let map = object
+        .take_map(name)
+        .with_context(|| format!("no map {name} in the object"))?;
     Ok(RingBuf::try_from(map)?)
 }
 
@@ -258,8 +274,14 @@ fn exclude(map: &MapData, rules: &[(u8, [u8; 16], u32, PortSet)]) -> anyhow::Res
         trie.delete(&key)?;
     }
     for (version, octets, length, ports) in rules {
-        let prefix = Prefix { version: [0, 0, 0, *version], octets: *octets };
-        let key = TrieKey { bits: Prefix::bits(*version, *length), prefix };
+        let prefix = Prefix {
+            version: [0, 0, 0, *version],
+            octets: *octets,
+        };
+        let key = TrieKey {
+            bits: Prefix::bits(*version, *length),
+            prefix,
+        };
         trie.set(&key, ports).context("adding an exclusion")?;
     }
     Ok(())
@@ -268,7 +290,11 @@ fn exclude(map: &MapData, rules: &[(u8, [u8; 16], u32, PortSet)]) -> anyhow::Res
 /// Boot and map number together name the life of the maps.
 fn lineage(map: u32) -> anyhow::Result<u64> {
     let boot = std::fs::read_to_string("/proc/sys/kernel/random/boot_id")?;
-    let digits: String = boot.chars().filter(char::is_ascii_hexdigit).take(8).collect();
+    let digits: String = boot
+        .chars()
+        .filter(char::is_ascii_hexdigit)
+        .take(8)
+        .collect();
     let boot = u32::from_str_radix(&digits, 16).context("the kernel's boot_id")?;
     Ok(u64::from(boot) << 32 | u64::from(map))
 }
@@ -281,7 +307,9 @@ pub fn check_ring_size(bytes: u32) -> anyhow::Result<u32> {
     if bytes.is_power_of_two() && bytes >= 4096 {
         return Ok(bytes);
     }
-    Err(anyhow!("a ring is a power of two of at least 4096 bytes, not {bytes}"))
+    Err(anyhow!(
+        "a ring is a power of two of at least 4096 bytes, not {bytes}"
+    ))
 }
 
 /// Instance and folder of a set of interfaces.
@@ -296,4 +324,3 @@ pub(super) fn pin_folder(
     let folder = PinFolder::of(&options.pin_root, &instance);
     Ok((instance, folder))
 }
-

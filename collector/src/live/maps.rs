@@ -37,7 +37,10 @@ impl<K: IntoBytes + Immutable, V: FromBytes + IntoBytes + Immutable> TypedMap<K,
             info.value_size(),
         );
         let fd = map.fd().as_fd().try_clone_to_owned()?;
-        Ok(Self { fd, types: PhantomData })
+        Ok(Self {
+            fd,
+            types: PhantomData,
+        })
     }
 
     pub(super) fn fd(&self) -> BorrowedFd<'_> {
@@ -100,7 +103,12 @@ impl FlowTable {
                 )
             }?;
             let found = keys.iter().zip(&values).take(batch.count as usize);
-            found.for_each(|(key, entry)| visit(Flow { key: *key, entry: *entry }));
+            found.for_each(|(key, entry)| {
+                visit(Flow {
+                    key: *key,
+                    entry: *entry,
+                })
+            });
             if batch.last {
                 return Ok(());
             }
@@ -128,7 +136,10 @@ impl BooksMap {
             "the map of the books has another layout"
         );
         let cpus = aya::util::nr_cpus().map_err(|(_, error)| error)?;
-        Ok(Self { fd: map.fd().as_fd().try_clone_to_owned()?, cpus })
+        Ok(Self {
+            fd: map.fd().as_fd().try_clone_to_owned()?,
+            cpus,
+        })
     }
 
     /// One [`Books`] a possible CPU.

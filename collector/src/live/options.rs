@@ -64,11 +64,22 @@ impl FromStr for Exclusion {
             .context("an exclusion starts with an IP address, as in 192.0.2.0/24:22")?;
         let (version, octets, bits) = octets_of(address);
         let length = match length {
-            Some(length) => length.parse().ok().context("the prefix length is no number")?,
+            Some(length) => length
+                .parse()
+                .ok()
+                .context("the prefix length is no number")?,
             None => bits,
         };
-        ensure!(length <= bits, "a prefix of {length} bits is longer than the address");
-        Ok(Self { version, octets: masked(octets, 128 - bits + length), length, ports })
+        ensure!(
+            length <= bits,
+            "a prefix of {length} bits is longer than the address"
+        );
+        Ok(Self {
+            version,
+            octets: masked(octets, 128 - bits + length),
+            length,
+            ports,
+        })
     }
 }
 
@@ -93,7 +104,11 @@ fn parse_ports(text: &str) -> anyhow::Result<PortSet> {
             .ports
             .get_mut(index)
             .with_context(|| format!("an exclusion holds at most {PORTS_PER_RULE} ports"))?;
-        *slot = port.trim().parse().ok().context("a port is a number from 1 to 65535")?;
+        *slot = port
+            .trim()
+            .parse()
+            .ok()
+            .context("a port is a number from 1 to 65535")?;
         ensure!(*slot != 0, "a port is a number from 1 to 65535");
         set.count += 1;
     }
@@ -119,19 +134,25 @@ fn masked(octets: [u8; 16], bits: u32) -> [u8; 16] {
 
 /// What a trie can't express by itself: the longest prefix alone answers, so each rule takes over
 /// the ports of those that cover it. Rules of one prefix become one.
-pub(super) fn flattened(
-    rules: &[Exclusion],
-) -> anyhow::Result<Vec<(u8, [u8; 16], u32, PortSet)>> {
+pub(super) fn flattened(rules: &[Exclusion]) -> anyhow::Result<Vec<(u8, [u8; 16], u32, PortSet)>> {
     let mut flat: Vec<Exclusion> = Vec::new();
     for rule in rules {
         let covering = rules.iter().filter(|other| other.covers(rule));
         let ports = covering.map(|other| other.ports).try_fold(None, united)?;
-        let known = flat.iter().any(|other| other.covers(rule) && rule.covers(other));
+        let known = flat
+            .iter()
+            .any(|other| other.covers(rule) && rule.covers(other));
         if !known {
-            flat.push(Exclusion { ports: ports.unwrap_or_default(), ..*rule });
+            flat.push(Exclusion {
+                ports: ports.unwrap_or_default(),
+                ..*rule
+            });
         }
     }
-    Ok(flat.iter().map(|rule| (rule.version, rule.octets, rule.length, rule.ports)).collect())
+    Ok(flat
+        .iter()
+        .map(|rule| (rule.version, rule.octets, rule.length, rule.ports))
+        .collect())
 }
 
 impl Exclusion {
@@ -144,7 +165,9 @@ impl Exclusion {
 }
 
 fn united(sum: Option<PortSet>, ports: PortSet) -> anyhow::Result<Option<PortSet>> {
-    let Some(mut sum) = sum else { return Ok(Some(ports)) };
+    let Some(mut sum) = sum else {
+        return Ok(Some(ports));
+    };
     if sum.count == 0 || ports.count == 0 {
         return Ok(Some(PortSet::default()));
     }
@@ -234,7 +257,13 @@ mod tests {
 
     #[test]
     fn a_wrong_exclusion_says_what_is_wrong_and_repeats_no_address() {
-        for text in ["host", "192.0.2.1/33", "192.0.2.1:0", "192.0.2.1:x", "[2001:db8::1:22"] {
+        for text in [
+            "host",
+            "192.0.2.1/33",
+            "192.0.2.1:0",
+            "192.0.2.1:x",
+            "[2001:db8::1:22",
+        ] {
             let error = text.parse::<Exclusion>().unwrap_err().to_string();
             assert!(!error.contains("192.0.2.1/33"), "{error}");
         }

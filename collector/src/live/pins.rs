@@ -57,7 +57,9 @@ impl PinFolder {
     /// The folder of `instance` below `root`; nothing is created.
     #[must_use]
     pub fn of(root: &Path, instance: &Instance) -> Self {
-        Self { path: root.join(format!("v{LAYOUT_VERSION}_{}", instance.0)) }
+        Self {
+            path: root.join(format!("v{LAYOUT_VERSION}_{}", instance.0)),
+        }
     }
 
     /// Where it is.
@@ -71,13 +73,17 @@ impl PinFolder {
     /// # Errors
     /// Where bpffs is not mounted or the right is missing.
     pub fn create(&self) -> anyhow::Result<()> {
-        DirBuilder::new().recursive(true).mode(0o700).create(&self.path).with_context(|| {
-            format!(
-                "making {}: is bpffs mounted (mount -t bpf bpf /sys/fs/bpf), and are you root? \
+        DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(&self.path)
+            .with_context(|| {
+                format!(
+                    "making {}: is bpffs mounted (mount -t bpf bpf /sys/fs/bpf), and are you root? \
                  --no-pin does without",
-                self.path.display()
-            )
-        })
+                    self.path.display()
+                )
+            })
     }
 
     /// The path of `name` in the folder.
@@ -177,9 +183,16 @@ impl Lock {
     /// # Errors
     /// Another agent holds one of them: it is named with its process number.
     pub fn take(root: &Path, interfaces: &[Interface]) -> anyhow::Result<Self> {
-        DirBuilder::new().recursive(true).mode(0o700).create(root).with_context(|| {
-            format!("making {}: are you root? --run-dir names another place", root.display())
-        })?;
+        DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(root)
+            .with_context(|| {
+                format!(
+                    "making {}: are you root? --run-dir names another place",
+                    root.display()
+                )
+            })?;
         let mut files = Vec::new();
         for interface in interfaces {
             files.push(lock_one(root, interface)?);
@@ -246,8 +259,12 @@ pub fn folders_naming(root: &Path, interfaces: &[Interface]) -> anyhow::Result<V
 
 /// Whether the folder `v1_net4026_if2_if3` … belongs to a set with the interface `net4026_if2`.
 fn names_one(folder: &str, one: &str) -> bool {
-    let Some((namespace, index)) = one.rsplit_once("_if") else { return false };
-    let Some((_, rest)) = folder.split_once('_') else { return false };
+    let Some((namespace, index)) = one.rsplit_once("_if") else {
+        return false;
+    };
+    let Some((_, rest)) = folder.split_once('_') else {
+        return false;
+    };
     rest.strip_prefix(namespace)
         .and_then(|rest| rest.strip_prefix("_if"))
         .is_some_and(|indexes| indexes.split('_').any(|other| other == index))

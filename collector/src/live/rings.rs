@@ -44,7 +44,11 @@ mod tests {
 
     #[test]
     fn a_sample_gives_the_bytes_that_were_taken_and_not_the_room_behind() {
-        let header = SampleHeader { id: 7, taken: 3, ..SampleHeader::default() };
+        let header = SampleHeader {
+            id: 7,
+            taken: 3,
+            ..SampleHeader::default()
+        };
         let mut record = header.as_bytes().to_vec();
         record.extend_from_slice(b"abc-undefined");
         let (found, bytes) = sample(&record).unwrap();
@@ -53,7 +57,10 @@ mod tests {
 
     #[test]
     fn a_sample_that_claims_more_than_it_has_is_refused() {
-        let header = SampleHeader { taken: 4, ..SampleHeader::default() };
+        let header = SampleHeader {
+            taken: 4,
+            ..SampleHeader::default()
+        };
         let mut record = header.as_bytes().to_vec();
         record.extend_from_slice(b"abc");
         assert!(sample(&record).is_none());

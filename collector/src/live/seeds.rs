@@ -31,15 +31,18 @@ struct SentByCpu {
 impl Seeds {
     /// Adds one packet.
     pub(super) fn add(&mut self, late: &Late) {
-        self.sent
-            .entry(late.cpu)
-            .or_insert(SentByCpu { before_first: late.sent.since(late.wire) });
+        self.sent.entry(late.cpu).or_insert(SentByCpu {
+            before_first: late.sent.since(late.wire),
+        });
         let seen = late.observation();
         let place = (late.key, late.ifindex);
         if self.flows.len() >= CAPACITY && !self.flows.contains_key(&place) {
             let mut entry = FlowEntry::opened_by(&seen, 0, late.user);
             entry.observe::<Owned>(&seen);
-            self.finished.push(Flow { key: late.key, entry });
+            self.finished.push(Flow {
+                key: late.key,
+                entry,
+            });
             return;
         }
         let fresh = || FlowEntry::opened_by(&seen, 0, late.user);
@@ -47,7 +50,10 @@ impl Seeds {
         if entry.observe::<Owned>(&seen) == Outcome::Late {
             // A new SYN behind the end: the next flow of the same key.
             let ended = std::mem::replace(entry, fresh());
-            self.finished.push(Flow { key: late.key, entry: ended });
+            self.finished.push(Flow {
+                key: late.key,
+                entry: ended,
+            });
             entry.observe::<Owned>(&seen);
         }
     }
@@ -65,7 +71,11 @@ impl Seeds {
 
     /// Everything that waits: what goes back into the table, and what is to be written as it is.
     pub(super) fn take(&mut self) -> (Vec<Flow>, Vec<Flow>) {
-        let open = self.flows.drain().map(|((key, _), entry)| Flow { key, entry }).collect();
+        let open = self
+            .flows
+            .drain()
+            .map(|((key, _), entry)| Flow { key, entry })
+            .collect();
         (open, std::mem::take(&mut self.finished))
     }
 
@@ -88,10 +98,27 @@ mod tests {
     use super::*;
 
     fn late(flags: u8, sent: u64) -> Late {
-        let key = FlowKey { protocol: protocol::TCP, version: 4, ..FlowKey::default() };
-        let wire = Tally { packets: 1, bytes: 60 };
-        let sent = Tally { packets: sent, bytes: sent * 60 };
-        Late { key, wire, sent, tcp_flags: flags, now: 5, ..Late::default() }
+        let key = FlowKey {
+            protocol: protocol::TCP,
+            version: 4,
+            ..FlowKey::default()
+        };
+        let wire = Tally {
+            packets: 1,
+            bytes: 60,
+        };
+        let sent = Tally {
+            packets: sent,
+            bytes: sent * 60,
+        };
+        Late {
+            key,
+            wire,
+            sent,
+            tcp_flags: flags,
+            now: 5,
+            ..Late::default()
+        }
     }
 
     #[test]
@@ -101,7 +128,13 @@ mod tests {
         seeds.add(&late(tcp::ACK, 2));
         let (open, finished) = seeds.take();
         assert_eq!((open.len(), finished.len()), (1, 0));
-        assert_eq!(total(&open[0].entry), Tally { packets: 2, bytes: 120 });
+        assert_eq!(
+            total(&open[0].entry),
+            Tally {
+                packets: 2,
+                bytes: 120
+            }
+        );
     }
 
     #[test]
@@ -119,7 +152,10 @@ mod tests {
     fn a_closing_flow_takes_its_stragglers_but_not_the_next_flows_syn() {
         let mut seeds = Seeds::default();
         seeds.add(&late(tcp::ACK, 1));
-        let flow = Flow { key: late(0, 0).key, entry: FlowEntry::default() };
+        let flow = Flow {
+            key: late(0, 0).key,
+            entry: FlowEntry::default(),
+        };
         assert_eq!(total(&seeds.take_rest_of(&flow).unwrap()).packets, 1);
         seeds.add(&late(tcp::SYN, 2));
         assert!(seeds.take_rest_of(&flow).is_none());
@@ -128,10 +164,19 @@ mod tests {
     #[test]
     fn what_earlier_agents_read_is_what_came_before_the_first_record() {
         let mut seeds = Seeds::default();
-        let sent = Tally { packets: 9, bytes: 540 };
+        let sent = Tally {
+            packets: 9,
+            bytes: 540,
+        };
         assert_eq!(seeds.read_before(0, sent), sent);
         seeds.add(&late(tcp::ACK, 7));
         seeds.add(&late(tcp::ACK, 8));
-        assert_eq!(seeds.read_before(0, sent), Tally { packets: 6, bytes: 360 });
+        assert_eq!(
+            seeds.read_before(0, sent),
+            Tally {
+                packets: 6,
+                bytes: 360
+            }
+        );
     }
 }

@@ -89,7 +89,9 @@ fn answer<T: Tap>(
     };
     let (mut stream, status) = status;
     tokio::spawn(async move {
-        let Ok(mut line) = serde_json::to_vec(&status) else { return };
+        let Ok(mut line) = serde_json::to_vec(&status) else {
+            return;
+        };
         line.push(b'\n');
         let _ = tokio::time::timeout(ANSWER_WITHIN, stream.write_all(&line)).await;
     });

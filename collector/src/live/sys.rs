@@ -26,7 +26,11 @@ unsafe fn bpf(command: bpf_cmd, fill: impl FnOnce(&mut bpf_attr)) -> io::Result<
             size_of::<bpf_attr>(),
         )
     };
-    if done < 0 { Err(io::Error::last_os_error()) } else { Ok(done) }
+    if done < 0 {
+        Err(io::Error::last_os_error())
+    } else {
+        Ok(done)
+    }
 }
 
 fn descriptor(fd: BorrowedFd<'_>) -> u32 {
@@ -40,11 +44,7 @@ fn descriptor(fd: BorrowedFd<'_>) -> u32 {
 ///
 /// # Safety
 /// `key` and `value` have the map's key and value size (per-CPU maps: times the possible CPUs).
-pub(super) unsafe fn lookup(
-    map: BorrowedFd<'_>,
-    key: &[u8],
-    value: &mut [u8],
-) -> io::Result<bool> {
+pub(super) unsafe fn lookup(map: BorrowedFd<'_>, key: &[u8], value: &mut [u8]) -> io::Result<bool> {
     // SAFETY: the caller vouches for the sizes.
     found(unsafe {
         bpf(bpf_cmd::BPF_MAP_LOOKUP_ELEM, |attributes| {
@@ -144,7 +144,9 @@ pub(super) unsafe fn lookup_batch(
     let mut next = 0_u32;
     // SAFETY: all-zero is a valid value of this union of plain numbers.
     let mut attributes: bpf_attr = unsafe { std::mem::zeroed() };
-    attributes.batch.in_batch = start.as_ref().map_or(0, |position| &raw const *position as u64);
+    attributes.batch.in_batch = start
+        .as_ref()
+        .map_or(0, |position| &raw const *position as u64);
     attributes.batch.out_batch = &raw mut next as u64;
     attributes.batch.keys = keys.as_mut_ptr() as u64;
     attributes.batch.values = values.as_mut_ptr() as u64;
@@ -186,7 +188,10 @@ struct IterLinkInfo {
 /// # Errors
 /// Those of `BPF_LINK_CREATE`.
 pub(super) fn link_iterator(program: BorrowedFd<'_>, map: BorrowedFd<'_>) -> io::Result<OwnedFd> {
-    let info = IterLinkInfo { map_fd: descriptor(map), reserved: [0; 3] };
+    let info = IterLinkInfo {
+        map_fd: descriptor(map),
+        reserved: [0; 3],
+    };
     // SAFETY: `info` lives through the call and is as long as it says.
     let fd = unsafe {
         bpf(bpf_cmd::BPF_LINK_CREATE, |attributes| {
@@ -225,7 +230,11 @@ pub(super) fn grace_period() -> io::Result<()> {
     const MEMBARRIER_CMD_GLOBAL: libc::c_long = 1;
     // SAFETY: the call takes numbers only.
     let done = unsafe { libc::syscall(libc::SYS_membarrier, MEMBARRIER_CMD_GLOBAL, 0, 0) };
-    if done < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
+    if done < 0 {
+        Err(io::Error::last_os_error())
+    } else {
+        Ok(())
+    }
 }
 
 /// Nanoseconds since boot, suspend counted: the clock of the kernel programs.
