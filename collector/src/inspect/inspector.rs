@@ -62,11 +62,7 @@ impl Inspector {
             return;
         }
         match self.transport {
-            Some(Transport::Tcp) => {
-                if self.side(from_opener).stream.insert(offset, bytes) {
-                    self.hear_stream(from_opener, false);
-                }
-            }
+            Some(Transport::Tcp) => self.hear_segment(from_opener, offset, bytes),
             Some(Transport::Udp) => self.hear_datagram(from_opener, bytes),
             None => {}
         }
@@ -117,6 +113,12 @@ impl Inspector {
         });
         if let Verdict::Certain((by, finding)) = verdict {
             self.note(by, finding);
+        }
+    }
+
+    fn hear_segment(&mut self, from_opener: bool, offset: i32, bytes: &[u8]) {
+        if self.side(from_opener).stream.insert(offset, bytes) {
+            self.hear_stream(from_opener, false);
         }
     }
 

@@ -148,3 +148,72 @@ fn public_header(flags: u8, reader: &mut Reader<'_>) -> Result<(), Fault> {
     let known = matches!(version, [b'Q', b'0', b'0'..=b'4', b'0'..=b'9']);
     Reader::require(known, "version")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The beginning of the client's Initial in RFC 9001, appendix A.2, up to its packet number;
+    /// the rest is ciphertext.
+    const CLIENT: &[u8] = b"\xc0\0\0\0\x01\x08\x83\x94\xc8\xf0\x3e\x51\x57\x08\0\0\x44\x9e\
+        \x7b\x9a\xec\x34";
+    /// The Retry in RFC 9001, appendix A.4.
+    const RETRY: &[u8] = b"\xff\0\0\0\x01\0\x08\xf0\x67\xa5\x50\x2a\x42\x62\xb5token\
+        \x04\xa2\x65\xba\x2e\xff\x4d\x82\x90\x58\xfb\x3f\x0f\x24\x96\xba";
+
+    fn client() -> Vec<u8> {
+        let mut datagram = CLIENT.to_vec();
+        datagram.resize(1200, 0x5a);
+        datagram
+    }
+
+    fn with(version: &[u8; 4], first: u8) -> Vec<u8> {
+        let mut datagram = client();
+        datagram[0] = first;
+        datagram[1..5].copy_from_slice(version);
+        datagram
+    }
+
+    #[test]
+    fn long_headers_of_version_1_are_quic() {
+        assert_eq!(header(&client()), Ok(()));
+        assert_eq!(header(RETRY), Ok(()));
+    }
+
+    #[test]
+    fn version_2_the_drafts_and_google_s_are_quic() {
+        assert_eq!(header(&with(b"\x6b\x33\x43\xcf", 0xd0)), Ok(()));
+        assert_eq!(header(&with(b"\xff\0\0\x1d", 0xc0)), Ok(()));
+        assert_eq!(header(&with(b"Q050", 0xc0)), Ok(()));
+        let packed = [&b"\xc0Q046\x50"[..], &[7; 8], &[0x5a; 40]].concat();
+        assert_eq!(header(&packed), Ok(()));
+        assert_eq!(
+            header(b"\x0d\x01\x02\x03\x04\x05\x06\x07\x08Q043\x01"),
+            Ok(())
+        );
+    }
+
+    #[test]
+    fn a_version_negotiation_lists_a_known_version() {
+        let list = b"\x80\0\0\0\0\x01\xaa\x01\xbb\x1a\x2a\x3a\x4a\0\0\0\x01";
+        assert_eq!(header(list), Ok(()));
+        assert!(header(&list[..13]).is_err());
+    }
+
+    #[test]
+    fn unknown_versions_short_headers_and_hostile_lengths_are_not_quic() {
+        assert_eq!(
+            header(&with(b"\0\0\0\x09", 0xc0)),
+            Err(Fault::Wrong("version"))
+        );
+        assert!(header(b"\x40\x01\x02\x03\x04\x05\x06\x07\x08\x09\x0a\x0b\x0c").is_err());
+        let mut datagram = client();
+        datagram[5] = 21;
+        assert_eq!(
+            header(&datagram),
+            Err(Fault::Wrong("destination connection id"))
+        );
+        let longest = [&CLIENT[..16], &[0xff; 8], &[0; 100]].concat();
+        assert_eq!(header(&longest), Err(Fault::Wrong("packet")));
+    }
+}
