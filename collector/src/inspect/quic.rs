@@ -20,6 +20,9 @@ const VERSION_1: u32 = 1;
 const VERSION_2: [u8; 4] = [0x6b, 0x33, 0x43, 0xcf];
 /// The first draft with the long header of RFC 9000, and the last.
 const DRAFTS: std::ops::RangeInclusive<u32> = 0xff00_0016..=0xff00_0022;
+/// The pattern of versions that ask for version negotiation (RFC 9000, section 15); whoever sends
+/// one uses the form of a version that it does speak.
+const RESERVED: u32 = 0x0a0a_0a0a;
 /// Connection ids have at most 20 bytes in these versions (RFC 9000, section 17.2).
 const LONGEST_ID: usize = 20;
 /// What header protection samples (RFC 9001, section 5.4.2).
@@ -70,12 +73,15 @@ fn form(version: u32) -> Option<Form> {
         initial: 1,
         retry: 0,
     };
-    if version == VERSION_1 || DRAFTS.contains(&version) {
+    let reserved = version & 0x0f0f_0f0f == RESERVED;
+    if version == VERSION_1 || reserved || DRAFTS.contains(&version) {
         return Some(RFC_9000);
     }
     match version.to_be_bytes() {
         VERSION_2 => Some(RFC_9369),
         [b'Q' | b'T', b'0', b'5', b'0'..=b'9'] => Some(RFC_9000),
+        // Facebook's mvfst, in the working group's list of versions.
+        [0xfa, 0xce, 0xb0, 0x00..=0x0f] => Some(RFC_9000),
         [b'Q', b'0', b'4', b'4'..=b'9'] => Some(Form::Packed),
         _ => None,
     }
@@ -140,9 +146,9 @@ fn packed_ids(reader: &mut Reader<'_>) -> Result<(), Fault> {
 fn public_header(flags: u8, reader: &mut Reader<'_>) -> Result<(), Fault> {
     const VERSION: u8 = 0x01;
     const CONNECTION_ID: u8 = 0x08;
-    const RESERVED: u8 = 0xc0;
+    const UNUSED: u8 = 0xc0;
     let versioned = flags & (VERSION | CONNECTION_ID) == VERSION | CONNECTION_ID;
-    Reader::require(versioned && flags & RESERVED == 0, "public flags")?;
+    Reader::require(versioned && flags & UNUSED == 0, "public flags")?;
     reader.take(8, "connection id")?;
     let version = reader.u32("version")?.to_be_bytes();
     let known = matches!(version, [b'Q', b'0', b'0'..=b'4', b'0'..=b'9']);
@@ -197,7 +203,13 @@ mod tests {
     fn a_version_negotiation_lists_a_known_version() {
         let list = b"\x80\0\0\0\0\x01\xaa\x01\xbb\x1a\x2a\x3a\x4a\0\0\0\x01";
         assert_eq!(header(list), Ok(()));
-        assert!(header(&list[..13]).is_err());
+        let unknown = b"\x80\0\0\0\0\x01\xaa\x01\xbb\0\0\0\x09";
+        assert_eq!(header(unknown), Err(Fault::Wrong("supported versions")));
+    }
+
+    #[test]
+    fn a_reserved_version_that_asks_for_negotiation_is_quic() {
+        assert_eq!(header(&with(b"\x1a\x2a\x3a\x4a", 0xc0)), Ok(()));
     }
 
     #[test]

@@ -93,9 +93,8 @@ const LONGEST_HELLO: u32 = 2 + 32 + 33 + 65_537 + 256 + 65_537;
 
 fn probe(speech: &Speech<'_>) -> Verdict {
     let judged = match speech.bytes {
-        [HANDSHAKE, _, _, _, _, CLIENT_HELLO | SERVER_HELLO, ..] | [HANDSHAKE] => hello(speech),
-        [HANDSHAKE, rest @ ..] if rest.len() < 5 => hello(speech),
-        _ => records(speech.bytes).map(|()| Finding::default()),
+        [HANDSHAKE, _, _, _, _, CLIENT_HELLO | SERVER_HELLO, ..] => hello(speech),
+        _ => records(speech).map(|()| Finding::default()),
     };
     match judged {
         Ok(mut finding) => {
@@ -128,13 +127,14 @@ fn record_header(reader: &mut Reader<'_>, limit: usize) -> Result<(u8, usize), F
     Ok((kind, length))
 }
 
-/// A stream taken up after its hello: an alert, or two records in a row. The first bytes of a
-/// record alone are too few to tell.
-fn records(bytes: &[u8]) -> Result<(), Fault> {
-    let mut reader = Reader::open(bytes);
+/// A stream taken up after its hello: an alert, two records in a row, or one that ends where the
+/// stream does. The first bytes of a record alone are too few to tell.
+fn records(speech: &Speech<'_>) -> Result<(), Fault> {
+    let mut reader = Reader::open(speech.bytes);
     let (kind, length) = record_header(&mut reader, SEALED_RECORD)?;
     let first = reader.take(length, "record")?;
-    if kind == ALERT && matches!(first, [1 | 2, _]) {
+    let alert = kind == ALERT && matches!(first, [1 | 2, _]);
+    if alert || (speech.finished && reader.rest().is_empty()) {
         return Ok(());
     }
     record_header(&mut reader, SEALED_RECORD).map(|_| ())
@@ -343,11 +343,15 @@ mod tests {
     };
 
     fn certain(port: u16, bytes: &[u8]) -> Option<Finding> {
+        judge(port, bytes, false)
+    }
+
+    fn judge(port: u16, bytes: &[u8], finished: bool) -> Option<Finding> {
         let speech = Speech {
             transport: Transport::Tcp,
             port,
             bytes,
-            finished: false,
+            finished,
         };
         match probe(&speech) {
             Verdict::Certain(finding) => Some(finding),
@@ -410,6 +414,8 @@ mod tests {
         let records = b"\x17\x03\x03\0\x03abc\x17\x03\x03\0\x20";
         assert!(certain(443, records).is_some());
         assert!(certain(443, &records[..8]).is_none());
+        assert!(judge(443, &records[..8], true).is_some());
+        assert!(judge(443, &records[..7], true).is_none());
         assert!(certain(443, b"\x15\x03\x03\0\x02\x02\x28").is_some());
         assert!(certain(443, b"\x17\x03\x03\0\x03abcdefghijk").is_none());
     }
