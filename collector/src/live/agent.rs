@@ -214,14 +214,16 @@ impl<T: Tap> Agent<T> {
             .kernel
             .sweep(&parameters)
             .context("sweeping the flow table")?;
-        let due = <[FlowKey]>::ref_from_bytes(&due)
-            .map_err(|_| anyhow::anyhow!("the kernel handed out part of a key"))?;
+        let due: Vec<FlowKey> = due
+            .chunks_exact(size_of::<FlowKey>())
+            .filter_map(|key| FlowKey::read_from_bytes(key).ok())
+            .collect();
         if !due.is_empty() {
             sys::grace_period().context("waiting for running programs")?;
             self.drain();
         }
         self.pipeline.set_clock(wall_clock());
-        let closing = self.write_due(due, all)?;
+        let closing = self.write_due(&due, all)?;
         let next = self.put_back(&closing)?;
         self.commit(now);
         for key in &closing {
