@@ -39,7 +39,8 @@ impl RawSocket {
     /// Not root, or no such interface.
     pub fn bind(namespace: &Namespace, interface: &str) -> Result<Self> {
         let _inside = namespace.enter()?;
-        let socket = packet_socket(interface, 0)?;
+        let socket = packet_socket()?;
+        bind(&socket, interface, 0)?;
         Ok(Self { socket })
     }
 
@@ -89,16 +90,16 @@ impl RawSocket {
     }
 }
 
-/// An AF_PACKET socket of the calling thread's namespace, bound to one interface before it takes
-/// a packet; `protocol` is an ethertype in host byte order, 0 to receive nothing.
-pub(crate) fn packet_socket(interface: &str, protocol: u16) -> Result<OwnedFd> {
+/// An AF_PACKET socket of the calling thread's namespace that receives nothing yet.
+pub(crate) fn packet_socket() -> Result<OwnedFd> {
+    let flags = SockFlag::SOCK_CLOEXEC;
+    Ok(socket(AddressFamily::Packet, SockType::Raw, flags, None)?)
+}
+
+/// Binds a packet socket to an interface of its namespace. `protocol` is an ethertype in host byte
+/// order that it will receive, 0 for nothing. The calling thread is in the same namespace.
+pub(crate) fn bind(socket: &OwnedFd, interface: &str, protocol: u16) -> Result<()> {
     let index = if_nametoindex(interface).with_context(|| interface.to_owned())?;
-    let socket = socket(
-        AddressFamily::Packet,
-        SockType::Raw,
-        SockFlag::SOCK_CLOEXEC,
-        None,
-    )?;
     let address = libc::sockaddr_ll {
         sll_family: libc::AF_PACKET as u16,
         sll_protocol: protocol.to_be(),
@@ -119,5 +120,5 @@ pub(crate) fn packet_socket(interface: &str, protocol: u16) -> Result<OwnedFd> {
     if result < 0 {
         return Err(io::Error::last_os_error()).with_context(|| format!("bind to {interface}"));
     }
-    Ok(socket)
+    Ok(())
 }
