@@ -138,9 +138,10 @@ fn every_frame_of_the_corpus_crosses_a_wire() -> Result<()> {
     })?;
     let frames: Vec<_> = corpus()
         .into_iter()
+        // A packet socket refuses a bare Ethernet header, and a receiver drops a half VLAN tag
+        // (skb_vlan_untag) before any tap or TC hook.
+        .filter(|case| case.frame.len() > 14 && case.name != "cut within a VLAN tag")
         .map(|case| case.frame)
-        // The device has an Ethernet header, and af_packet refuses a frame that is only that.
-        .filter(|frame| frame.len() > 14)
         .collect();
     let tap = Tap::start(&b, &pair.b.name)?;
     let sent = RawSocket::bind(&a, &pair.a.name)?.send_all(&frames)?;
