@@ -2,11 +2,14 @@
 //! (Documentation/bpf/bpf_prog_run.rst). Much faster than a socket, and exact: the kernel sends
 //! as many frames as it was asked for.
 //!
-//! Over veth the frames arrive only where the far end has NAPI: an XDP program, or GRO on (see
-//! `veth_xdp_xmit` in drivers/net/veth.c). Otherwise they are dropped and counted nowhere.
+//! Over veth the frames arrive only where the far end has NAPI: an XDP program, or GRO on
+//! ([`crate::link::Offloads::All`]; see `veth_xdp_xmit` in drivers/net/veth.c). Otherwise they
+//! are dropped and counted nowhere, so compare with the far end's counters. They pass no egress
+//! hook of the near end.
 
 use std::{
     path::{Path as FilePath, PathBuf},
+    thread,
     time::{Duration, Instant},
 };
 
@@ -43,29 +46,37 @@ pub fn object_path() -> PathBuf {
 }
 
 /// What a generator sends.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Stream {
-    /// Who sends to whom; source port and last byte of the source address are replaced.
-    pub path: Path,
+    /// UDP or TCP without VLAN tags, IP options and extension headers. Source port and last byte
+    /// of the source address are replaced, the checksums stay.
+    pub frame: Vec<u8>,
+    /// Its IP version.
+    pub version: IpVersion,
     /// Number of flows, sent round robin; 1 to [`MAX_FLOWS`].
     pub flows: u32,
-    /// UDP payload bytes.
-    pub payload: usize,
 }
 
 impl Stream {
-    /// UDP from one end of a pair to the other, to a hardware address that is not the other's:
-    /// its hooks see each frame, then its stack drops the frame without an answer.
+    /// Small UDP frames on an [`unanswered`] path.
     #[must_use]
-    pub fn unanswered(from: &End, to: &End, version: IpVersion, flows: u32) -> Self {
-        let mut path = Path::between(from, to, version, (1024, 9));
-        path.macs.1 = [2, 0, 0, 0, 0xff, 0xff];
+    pub fn udp(from: &End, to: &End, version: IpVersion, flows: u32) -> Self {
+        let frame = unanswered(from, to, version).udp(&[0; 18]);
         Self {
-            path,
+            frame,
+            version,
             flows,
-            payload: 18,
         }
     }
+}
+
+/// From one end of a pair to the other, but to a hardware address that is not the other's: its
+/// hooks see each frame, then its stack drops the frame without an answer.
+#[must_use]
+pub fn unanswered(from: &End, to: &End, version: IpVersion) -> Path {
+    let mut path = Path::between(from, to, version, (1024, 9));
+    path.macs.1 = [2, 0, 0, 0, 0xff, 0xff];
+    path
 }
 
 /// Sends one stream by one interface.
@@ -86,9 +97,9 @@ impl Generator {
             (1..=MAX_FLOWS).contains(&stream.flows),
             "1 to {MAX_FLOWS} flows"
         );
-        let (host_offset, port_offset): (u32, u32) = match stream.path.addresses.0.is_ipv4() {
-            true => (14 + 12 + 3, 14 + 20),
-            false => (14 + 8 + 15, 14 + 40),
+        let (host_offset, port_offset): (u32, u32) = match stream.version {
+            IpVersion::V4 => (14 + 12 + 3, 14 + 20),
+            IpVersion::V6 => (14 + 8 + 15, 14 + 40),
         };
         let mut ebpf = EbpfLoader::new()
             .override_global("FLOWS", &stream.flows, true)
@@ -99,28 +110,52 @@ impl Generator {
             .with_context(|| format!("{} (cargo xtask build)", object.display()))?;
         let program: &mut Xdp = ebpf.program_mut(PROGRAM).context(PROGRAM)?.try_into()?;
         program.load()?;
-        let frame = stream.path.udp(&vec![0; stream.payload]);
+        let frame = stream.frame.clone();
         Ok(Self { ebpf, frame })
     }
 
     /// Sends `packets` frames from inside `namespace`, going on in the round of flows where the
-    /// last call ended; gives what was sent and how long it took.
+    /// last call ended; gives what was sent. Two calls at a time would share frames out unevenly.
     ///
     /// # Errors
     /// The kernel refuses the run.
-    pub fn send(&self, namespace: &Namespace, packets: u32) -> Result<(Sent, Duration)> {
+    pub fn send(&self, namespace: &Namespace, packets: u32) -> Result<Sent> {
         let program: &Xdp = self.ebpf.program(PROGRAM).context(PROGRAM)?.try_into()?;
         let _inside = namespace.enter()?;
         let mut options = TestRunOptions::new();
         options.data_in = Some(&self.frame);
         options.repeat = packets;
         options.attrs = TestRunAttrs::new().xdp_live_frames(BATCH);
-        let start = Instant::now();
         program.test_run(options)?;
-        let sent = Sent {
+        Ok(Sent {
             packets: packets.into(),
             bytes: u64::from(packets) * self.frame.len() as u64,
-        };
-        Ok((sent, start.elapsed()))
+        })
+    }
+
+    /// Sends for `duration`, in bursts of 10 ms, at no more than `per_second` frames a second;
+    /// gives what was sent, all of it before the return.
+    ///
+    /// # Errors
+    /// As [`Generator::send`].
+    pub fn send_for(
+        &self,
+        namespace: &Namespace,
+        duration: Duration,
+        per_second: u32,
+    ) -> Result<Sent> {
+        const PAUSE: Duration = Duration::from_millis(10);
+        let burst = (per_second / 100).max(1);
+        let start = Instant::now();
+        let mut next = start;
+        let mut sent = Sent::default();
+        while start.elapsed() < duration {
+            let part = self.send(namespace, burst)?;
+            sent.packets += part.packets;
+            sent.bytes += part.bytes;
+            next += PAUSE;
+            thread::sleep(next.saturating_duration_since(Instant::now()));
+        }
+        Ok(sent)
     }
 }

@@ -14,7 +14,10 @@ use std::{
 
 use anyhow::{Context, Result, ensure};
 
-use crate::{link::quiet, netns::Namespace};
+use crate::{
+    link::{IpVersion, quiet},
+    netns::Namespace,
+};
 
 mod request {
     use std::ffi::c_int;
@@ -73,10 +76,10 @@ impl VirtioHeader {
     /// For a TCP super-packet in an Ethernet frame: IPv4 without options, IPv6 without extension
     /// headers, TCP header of 20 bytes; `gso_size` payload bytes a segment.
     #[must_use]
-    pub fn tcp(version: crate::link::IpVersion, gso_size: u16) -> Self {
+    pub fn tcp(version: IpVersion, gso_size: u16) -> Self {
         let (gso_type, network) = match version {
-            crate::link::IpVersion::V4 => (Self::GSO_TCPV4, 20),
-            crate::link::IpVersion::V6 => (Self::GSO_TCPV6, 40),
+            IpVersion::V4 => (Self::GSO_TCPV4, 20),
+            IpVersion::V6 => (Self::GSO_TCPV6, 40),
         };
         Self {
             flags: Self::NEEDS_CHECKSUM,
@@ -85,6 +88,16 @@ impl VirtioHeader {
             gso_size,
             checksum_start: 14 + network,
             checksum_offset: 16,
+        }
+    }
+
+    /// For one wire packet of more than a page whose buffer is to hold only `bytes` bytes linearly,
+    /// the rest in fragments (`tun_alloc_skb` in drivers/net/tun.c).
+    #[must_use]
+    pub fn linear(bytes: u16) -> Self {
+        Self {
+            header_len: bytes,
+            ..Self::default()
         }
     }
 
