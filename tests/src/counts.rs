@@ -134,12 +134,12 @@ impl Truth {
 
 /// Counts what an interface sends and receives, in a thread, until it is stopped.
 #[derive(Debug)]
-pub struct Tap {
+pub struct WireTap {
     stop: Arc<AtomicBool>,
     thread: JoinHandle<Result<Truth>>,
 }
 
-impl Tap {
+impl WireTap {
     /// Starts to count; no packet after the return is missed.
     ///
     /// # Errors

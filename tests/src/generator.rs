@@ -30,7 +30,7 @@ use crate::{
 const PROGRAM: &str = "generate";
 /// Most flows that one generator makes: 60,000 ports on each of 254 source addresses.
 pub const MAX_FLOWS: u32 = 60_000 * 254;
-/// Frames between two looks at the receiving side; the ring of a veth holds 256.
+/// Frames that the kernel makes before it lets the receiver run; the ring of a veth holds 256.
 const BATCH: u32 = 64;
 
 /// Where `cargo xtask build` leaves the object with the generator.

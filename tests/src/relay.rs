@@ -5,7 +5,7 @@
 use anyhow::Result;
 
 use crate::{
-    counts::Tap,
+    counts::WireTap,
     link::{Counters, IpVersion, Offloads, Subnet, VethOptions, VethPair, set_offloads},
     netns::Namespace,
 };
@@ -72,9 +72,9 @@ impl Relay {
     /// Starts to count on the true wire.
     ///
     /// # Errors
-    /// As [`Tap::start`].
-    pub fn tap(&self) -> Result<Tap> {
-        Tap::start(&self.server, TRUE_WIRE)
+    /// As [`WireTap::start`].
+    pub fn tap(&self) -> Result<WireTap> {
+        WireTap::start(&self.server, TRUE_WIRE)
     }
 
     /// What the four interfaces have lost; not 0: the two wires carried different things.

@@ -6,14 +6,14 @@ use anyhow::Result;
 use collector_common::packet::{protocol, tcp};
 use collector_tests::{
     corpus::corpus,
-    counts::{Direction, Tap},
+    counts::{Direction, WireTap},
     frames::{Path, ethertype},
     generator::{Generator, Stream, object_path},
     link::{Counters, IpVersion, Offloads, VethOptions, VethPair, set_offloads},
     netns::{Namespace, run},
     privileges::{root_or_skip, skip},
     raw_socket::RawSocket,
-    tap::{self, Layer, VirtioHeader},
+    tap::{Layer, Tap, VirtioHeader},
 };
 
 /// Two namespaces with a quiet wire between them.
@@ -76,7 +76,7 @@ fn neighbours_need_no_resolution_and_both_versions_answer() -> Result<()> {
         return Ok(());
     }
     let (a, b, pair) = two(VethOptions::default())?;
-    let tap = Tap::start(&b, &pair.b.name)?;
+    let tap = WireTap::start(&b, &pair.b.name)?;
     for version in IpVersion::ALL {
         let server = pair.b.address(version);
         let inside = b.enter()?;
@@ -112,7 +112,7 @@ fn the_tap_counts_raw_frames_to_the_byte() -> Result<()> {
         &[(ethertype::SERVICE_VLAN, 2), (ethertype::VLAN, 3)],
         &path.ip(protocol::UDP, &path.udp_datagram(b"tagged")),
     );
-    let tap = Tap::start(&b, &pair.b.name)?;
+    let tap = WireTap::start(&b, &pair.b.name)?;
     let socket = RawSocket::bind(&a, &pair.a.name)?;
     let mut sent = socket.send_all(&frames)?;
     let paced = socket.send_paced(&frames, 20_000)?;
@@ -143,7 +143,7 @@ fn every_frame_of_the_corpus_crosses_a_wire() -> Result<()> {
         .filter(|case| case.frame.len() > 14 && case.name != "cut within a VLAN tag")
         .map(|case| case.frame)
         .collect();
-    let tap = Tap::start(&b, &pair.b.name)?;
+    let tap = WireTap::start(&b, &pair.b.name)?;
     let sent = RawSocket::bind(&a, &pair.a.name)?.send_all(&frames)?;
     let truth = tap.stop()?;
     let back = Counters::read(&b, &pair.b.name)?;
@@ -160,8 +160,8 @@ fn a_tap_device_takes_a_super_packet_whose_segments_nobody_counted() -> Result<(
     }
     let namespace = Namespace::new("tap")?;
     for version in IpVersion::ALL {
-        let device = tap::Tap::new(&namespace, "tap0", Layer::Ethernet)?;
-        let counter = Tap::start(&namespace, device.name())?;
+        let device = Tap::new(&namespace, "tap0", Layer::Ethernet)?;
+        let counter = WireTap::start(&namespace, device.name())?;
         let path = Path::example(version);
         let frame = path.tcp(tcp::ACK, 1, &vec![0; 20 * 1448 - 5]);
         device.send_with(VirtioHeader::tcp(version, 1448), &frame)?;
@@ -184,8 +184,8 @@ fn a_tap_device_takes_a_long_frame_with_a_short_linear_part() -> Result<()> {
         return Ok(());
     }
     let namespace = Namespace::new("tap")?;
-    let device = tap::Tap::new(&namespace, "tap0", Layer::Ethernet)?;
-    let counter = Tap::start(&namespace, device.name())?;
+    let device = Tap::new(&namespace, "tap0", Layer::Ethernet)?;
+    let counter = WireTap::start(&namespace, device.name())?;
     let path = Path::example(IpVersion::V4);
     let frame = path.tcp(tcp::ACK, 1, &[0; 9_000]);
     device.send_with(VirtioHeader::linear(14), &frame)?;
@@ -201,7 +201,7 @@ fn a_tap_device_gives_what_the_namespace_sends_uncut() -> Result<()> {
         return Ok(());
     }
     let namespace = Namespace::new("tap")?;
-    let device = tap::Tap::new(&namespace, "tap0", Layer::Ethernet)?;
+    let device = Tap::new(&namespace, "tap0", Layer::Ethernet)?;
     let path = Path::example(IpVersion::V4);
     let frame = path.udp(b"outwards");
     RawSocket::bind(&namespace, device.name())?.send(&frame)?;
@@ -217,7 +217,7 @@ fn a_tun_device_takes_packets_without_a_link_header() -> Result<()> {
         return Ok(());
     }
     let namespace = Namespace::new("tun")?;
-    let device = tap::Tap::new(&namespace, "tun0", Layer::Ip)?;
+    let device = Tap::new(&namespace, "tun0", Layer::Ip)?;
     let path = Path::example(IpVersion::V6);
     let packet = path.ip(protocol::UDP, &path.udp_datagram(b"no link"));
     device.send(&packet)?;
@@ -244,7 +244,7 @@ fn generated_frames_arrive_all_and_equally_on_each_flow() -> Result<()> {
         let stream = Stream::udp(&pair.a, &pair.b, version, 1_000);
         let generator = Generator::load(&object_path(), pair.a.index, &stream)?;
         let before = Counters::read(&b, &pair.b.name)?;
-        let tap = Tap::start(&b, &pair.b.name)?;
+        let tap = WireTap::start(&b, &pair.b.name)?;
         let sent = generator.send(&a, 20_000)?;
         let truth = tap.stop()?;
         let arrived = Counters::read(&b, &pair.b.name)?.since(&before);

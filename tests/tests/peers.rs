@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use anyhow::Result;
 use collector_tests::{
     clients::{self, Iperf, RecordType, Tls},
-    counts::Tap,
+    counts::WireTap,
     link::{IpVersion, Offloads, VethPair},
     netns::Namespace,
     peers::{self, PAGES, SERVER_NAME},
@@ -64,7 +64,7 @@ fn dnsmasq_answers_for_the_one_name_it_knows() -> Result<()> {
     }
     let (client, server, pair) = two()?;
     let _dnsmasq = peers::dnsmasq(&server, 53)?;
-    let tap = Tap::start(&client, &pair.a.name)?;
+    let tap = WireTap::start(&client, &pair.a.name)?;
     for address in IpVersion::ALL.map(|version| pair.b.address(version)) {
         let dns = SocketAddr::new(address, 53);
         assert_eq!(
@@ -116,7 +116,7 @@ fn the_metered_wire_and_the_true_wire_carry_the_same_segments() -> Result<()> {
         let _iperf = peers::iperf_server(&relay.server, 5201)?;
         for address in IpVersion::ALL.map(|version| relay.second.b.address(version)) {
             for reverse in [false, true] {
-                let metered = Tap::start(&relay.client, METERED)?;
+                let metered = WireTap::start(&relay.client, METERED)?;
                 let wire = relay.tap()?;
                 let test = Iperf {
                     bytes: 20_000_000,
@@ -149,7 +149,7 @@ fn segmented_udp_is_cut_as_the_tap_says() -> Result<()> {
         let inside = relay.server.enter()?;
         let _sink = std::net::UdpSocket::bind((address, 9))?;
         drop(inside);
-        let metered = Tap::start(&relay.client, METERED)?;
+        let metered = WireTap::start(&relay.client, METERED)?;
         let wire = relay.tap()?;
         let to = SocketAddr::new(address, 9);
         let (port, datagrams) = clients::send_segmented(&relay.client, to, 300_001, 1_200)?;
