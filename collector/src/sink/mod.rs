@@ -153,7 +153,6 @@ impl Sink {
                 Kind::Part,
             )));
         }
-        let left = recover::files(folder, node, Kind::Spool)?;
         let mut recovered = recover::scan(folder, node)?;
         let mut totals = recovered
             .totals_of(config.lineage)
@@ -172,7 +171,7 @@ impl Sink {
             totals,
             recent: [carried, Vec::new()],
             failing: false,
-            to_close: left,
+            to_close: recovered.readable.clone(),
             removed: Removed::default(),
         };
         recovered.left.extend(sink.close_old(now.utc).err());
@@ -231,23 +230,21 @@ impl Sink {
     /// next call tries again.
     pub fn rotate(&mut self, now: Moment) -> Result<(), SinkError> {
         let carried = self.recent.concat();
-        let next = new_spool(
-            &self.config,
-            &self.totals_told(),
-            carried,
-            now,
-            &mut *self.disk,
-        )?;
+        let next = new_spool(&self.config, &self.told, carried, now, &mut *self.disk)?;
         let before = std::mem::replace(&mut self.spool, next);
         self.to_close.push(before.id);
         self.close_old(now.utc)
     }
 
-    /// Closes the spool for good; the caller has committed.
+    /// Writes what still waits and closes the spool for good.
     ///
     /// # Errors
-    /// The spool can't be closed: it stays and the next start closes it.
+    /// What waits can't be written, or the spool can't be closed: it stays and the next start
+    /// closes it.
     pub fn close(mut self, now: Timestamp) -> Result<(), SinkError> {
+        if !self.queue.is_empty() || self.totals != self.told {
+            self.flush()?;
+        }
         self.to_close.push(self.spool.id);
         self.close_old(now)
     }
@@ -268,11 +265,6 @@ impl Sink {
     #[must_use]
     pub fn removed(&self) -> Removed {
         self.removed
-    }
-
-    /// What frames have told so far, under the number of the commit in progress.
-    fn totals_told(&self) -> Totals {
-        self.told.clone()
     }
 
     fn flush(&mut self) -> Result<(), SinkError> {

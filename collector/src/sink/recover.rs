@@ -30,6 +30,8 @@ pub struct Recovered {
     pub spools: usize,
     /// Spools that could not be closed, with why: left as they are.
     pub left: Vec<SinkError>,
+    /// Spools that could be read, oldest first.
+    pub(super) readable: Vec<FileId>,
     ids: HashSet<(Lineage, SpoolId)>,
     last_commits: Vec<(u64, Lineage, Vec<SpoolId>)>,
 }
@@ -92,14 +94,15 @@ impl Recovered {
         self.last_commits.push(commit);
     }
 
-    /// Sums only grow, so the larger is the newer, whatever the clock did to file names.
+    /// Commits and sums only grow, so they tell the newer, whatever the clock did to file names.
     fn keep_totals(&mut self, totals: Totals) {
+        let age = |totals: &Totals| (totals.commit, totals.written.flows);
         let known = self
             .totals
             .iter_mut()
             .find(|known| known.lineage == totals.lineage);
         match known {
-            Some(known) if known.commit <= totals.commit => *known = totals,
+            Some(known) if age(known) <= age(&totals) => *known = totals,
             Some(_) => {}
             None => self.totals.push(totals),
         }
@@ -152,7 +155,10 @@ pub fn scan(folder: &Path, node: &Node) -> Result<Recovered, SinkError> {
         recovered.spools += 1;
         let path = folder.join(id.name(node, Kind::Spool));
         match each_frame(&path, |lines| recovered.frame(lines)) {
-            Ok(torn) => recovered.torn_bytes += torn,
+            Ok(torn) => {
+                recovered.torn_bytes += torn;
+                recovered.readable.push(id);
+            }
             Err(error) => recovered.left.push(error),
         }
     }
