@@ -73,7 +73,6 @@ pub struct PipelineConfig {
 }
 
 /// Everything to the right of whoever produces events.
-#[derive(Debug)]
 pub struct Pipeline<T: Tap> {
     tap: T,
     sink: Sink,

@@ -2,7 +2,6 @@
 use super::Inspection;
 
 /// Labels nothing.
-#[derive(Debug)]
 pub struct Inspector;
 
 impl Inspector {

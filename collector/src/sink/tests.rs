@@ -339,7 +339,12 @@ fn after_a_crash_files_are_closed_and_sums_go_on() {
     sink.write(id(1), record(false), TALLY);
     commit(&mut sink);
     drop(sink);
+    let spool = path_of(folder.path(), ".open");
+    let mut bytes = fs::read(&spool).unwrap();
+    bytes.extend_from_within(..20);
+    fs::write(&spool, bytes).unwrap();
     let (mut sink, recovered) = open(config(folder.path()));
+    assert_eq!(recovered.torn_bytes, 20);
     assert!(recovered.holds(LINEAGE, id(1)));
     assert!(
         !recovered.holds(Lineage(8), id(1)),
