@@ -285,6 +285,26 @@ fn the_tap_sees_exact_counts_and_the_files_their_sums() {
 }
 
 #[test]
+fn payload_names_a_flow_and_its_parts_and_only_families_are_told() {
+    let folder = TempDir::new().unwrap();
+    let mut pipeline = pipeline(folder.path());
+    pipeline.sample(&sample(1, true, REQUEST), REQUEST);
+    pipeline.sample(&sample(1, false, RESPONSE), RESPONSE);
+    let (mut web, counts) = flow(1, &packet(4, protocol::TCP, 8765), [9, 9], [OPEN, OPEN]);
+    pipeline.flow_ended(&web, counts, End::Active);
+    web.entry.part = 1;
+    pipeline.flow_ended(&web, counts, End::Finished);
+    pipeline.close(9 * SECOND).unwrap();
+    let closed = text(folder.path(), ".zst");
+    for told in [
+        r#""label":"HTTP","category":"Web","method":"dpi","guessed":false"#,
+        r#""user_agent":"other","content_type":"other""#,
+    ] {
+        assert_eq!(closed.matches(told).count(), 2, "{closed}");
+    }
+}
+
+#[test]
 fn the_short_rest_of_a_cut_flow_has_not_failed() {
     let folder = TempDir::new().unwrap();
     let mut pipeline = pipeline(folder.path());
