@@ -10,6 +10,7 @@ pub mod counts;
 pub mod frames;
 pub mod generator;
 pub mod link;
+pub mod meter;
 pub mod netns;
 pub mod peers;
 pub mod privileges;

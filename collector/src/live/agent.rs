@@ -49,6 +49,8 @@ pub struct Agent<T: Tap> {
     /// Of late packets, what is in records: see [`Taken`].
     late_written: Tally,
     lost_in_crash: Tally,
+    /// Of the last record that never had an entry.
+    late_id: u64,
     /// The last pass whose cuts are on disk.
     committed: u64,
     /// For the packet rate: seen at the last two ticks, and when.
@@ -57,6 +59,10 @@ pub struct Agent<T: Tap> {
     watch: HookWatch,
     _lock: Lock,
 }
+
+/// Ids of records that never had an entry: above those of any CPU's flows, and counted from the
+/// time since boot in microseconds, so that those of the next agent are others.
+const LATE_IDS: u64 = 0xffff << 48;
 
 /// What an agent did, for its last line and for tests.
 #[derive(Clone, Debug)]
@@ -115,6 +121,7 @@ impl<T: Tap> Agent<T> {
             pins,
             late_written: Tally::default(),
             lost_in_crash: Tally::default(),
+            late_id: LATE_IDS | (now / 1_000),
             committed: if fresh { committed } else { 0 },
             rate: [(0, now); 2],
             started: now,
@@ -320,8 +327,11 @@ impl<T: Tap> Agent<T> {
     }
 
     fn write_late(&mut self, flow: &Flow, end: End) {
+        let mut flow = *flow;
+        self.late_id += 1;
+        flow.entry.id = self.late_id;
         self.late_written = self.late_written.plus(seeds::total(&flow.entry));
-        self.pipeline.flow_ended(flow, flow.entry.counts(), end);
+        self.pipeline.flow_ended(&flow, flow.entry.counts(), end);
     }
 
     fn commit(&mut self, now: u64) {
