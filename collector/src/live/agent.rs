@@ -33,7 +33,7 @@ use super::{
 use crate::{
     pipeline::{Pipeline, PipelineConfig, Tap, WallClock},
     record::RecordId,
-    sink::Outside,
+    sink::{Outside, recover::Recovered},
 };
 
 /// A running meter.
@@ -146,6 +146,7 @@ impl<T: Tap> Agent<T> {
         let mut kernel = Kernel::load(interfaces, options, pins)?;
         config.sink.lineage = Lineage(kernel.lineage);
         let pipeline = Pipeline::new(config, tap)?;
+        report_recovery(pipeline.recovered());
         let kept = options.pin.then_some(pins).flatten();
         let mut hooks = Vec::new();
         for (object, interface) in kernel.objects.iter_mut().zip(interfaces) {
@@ -470,6 +471,19 @@ impl<T: Tap> Agent<T> {
             .close(now)
             .context("closing the file; its spool stays")?;
         Ok((summary, tap))
+    }
+}
+
+/// What a crash left on the disk, and could not be taken up.
+fn report_recovery(recovered: &Recovered) {
+    if recovered.torn_bytes > 0 {
+        warn!(
+            bytes = recovered.torn_bytes,
+            "cut off an unfinished frame behind a spool"
+        );
+    }
+    for error in &recovered.left {
+        warn!("a spool stays as it is: {error}");
     }
 }
 

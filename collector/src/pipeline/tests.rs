@@ -124,7 +124,7 @@ fn sample(id: u64, from_opener: bool, bytes: &[u8]) -> SampleHeader {
         payload_len: bytes.len() as u32,
         source_port: ports.0,
         destination_port: ports.1,
-        protocol: protocol::TCP,
+        protocol: protocol::TCP.into(),
         from_opener: from_opener.into(),
         ..SampleHeader::default()
     }
