@@ -1,0 +1,111 @@
+//! Whose files a build makes.
+//!
+//! Under sudo everything is built as the user who typed sudo, so that the next build without it
+//! finds no file that it can't write.
+
+use std::{
+    env,
+    ffi::OsString,
+    fs, io,
+    os::unix::{
+        fs::{MetadataExt, lchown},
+        process::CommandExt,
+    },
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use anyhow::{Context, Result};
+use nix::unistd::{Uid, User};
+
+/// The account that builds.
+pub(crate) struct Caller {
+    is_root: bool,
+    /// The user who typed sudo.
+    behind_sudo: Option<User>,
+}
+
+impl Caller {
+    /// From our own user id and what sudo says of its caller.
+    pub(crate) fn detect() -> Result<Self> {
+        let is_root = Uid::effective().is_root();
+        let name = env::var("SUDO_USER").ok().filter(|name| name != "root");
+        let behind_sudo = match name {
+            Some(name) if is_root => {
+                User::from_name(&name).with_context(|| format!("looking up user {name}"))?
+            }
+            _ => None,
+        };
+        Ok(Self {
+            is_root,
+            behind_sudo,
+        })
+    }
+
+    /// Whether this process has root's rights.
+    pub(crate) fn is_root(&self) -> bool {
+        self.is_root
+    }
+
+    /// Whether a build runs with root's rights.
+    pub(crate) fn builds_as_root(&self) -> bool {
+        self.is_root && self.behind_sudo.is_none()
+    }
+
+    /// A command that runs as the account that builds.
+    pub(crate) fn command(&self, program: impl Into<OsString>) -> Command {
+        let mut command = Command::new(program.into());
+        if let Some(user) = &self.behind_sudo {
+            command
+                .uid(user.uid.as_raw())
+                .gid(user.gid.as_raw())
+                .env("HOME", &user.dir)
+                .env("USER", &user.name)
+                .env("LOGNAME", &user.name)
+                .env("PATH", path_with(&user.dir.join(".cargo/bin")));
+        }
+        command
+    }
+
+    /// `cargo`, as the account that builds, in the workspace's root.
+    pub(crate) fn cargo(&self, root: &Path) -> Command {
+        let mut command = self.command(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+        command.current_dir(root);
+        command
+    }
+
+    /// Gives root's files in a folder to the user behind sudo: `sudo cargo xtask` has already
+    /// made cargo write some as root before this program starts.
+    pub(crate) fn take_ownership(&self, folder: &Path) -> Result<()> {
+        let Some(user) = &self.behind_sudo else {
+            return Ok(());
+        };
+        give(folder, user.uid.as_raw(), user.gid.as_raw())
+            .with_context(|| format!("giving {} to {}", folder.display(), user.name))
+    }
+}
+
+fn path_with(first: &Path) -> OsString {
+    let path = env::var_os("PATH").unwrap_or_default();
+    let folders = std::iter::once(first.to_path_buf()).chain(env::split_paths(&path));
+    env::join_paths(folders).unwrap_or(path)
+}
+
+/// Changes the owner of what belongs to root, links themselves and not what they name.
+fn give(folder: &Path, uid: u32, gid: u32) -> io::Result<()> {
+    let mut due: Vec<PathBuf> = vec![folder.to_path_buf()];
+    while let Some(path) = due.pop() {
+        let Ok(file) = fs::symlink_metadata(&path) else {
+            continue; // gone meanwhile
+        };
+        if file.uid() == 0 {
+            lchown(&path, Some(uid), Some(gid))?;
+        }
+        if file.is_dir() {
+            for entry in fs::read_dir(&path)? {
+                due.push(entry?.path());
+            }
+        }
+    }
+    Ok(())
+}
