@@ -3,9 +3,13 @@
 mod bench;
 mod build;
 mod caller;
+mod checks;
 mod command;
+mod demo;
 mod failure;
+mod load;
 mod packages;
+mod route;
 mod setup;
 mod test;
 mod workspace;
@@ -35,6 +39,9 @@ Exit codes: 0 done, 1 something failed, 2 wrong usage.";
 enum Command {
     Setup(setup::Arguments),
     Build(build::Arguments),
+    BuildAndLoad(load::Arguments),
+    #[command(hide = true)]
+    Demo(demo::Arguments),
     Test(test::Arguments),
     Bench(bench::Arguments),
 }
@@ -54,6 +61,8 @@ fn run(command: &Command, workspace: &Workspace, caller: &Caller) -> anyhow::Res
     match command {
         Command::Setup(arguments) => setup::run(arguments, workspace, caller),
         Command::Build(arguments) => build::run(arguments, workspace, caller),
+        Command::BuildAndLoad(arguments) => load::run(arguments, workspace, caller),
+        Command::Demo(arguments) => demo::run(arguments),
         Command::Test(arguments) => test::run(arguments, workspace, caller),
         Command::Bench(arguments) => bench::run(arguments, workspace, caller),
     }
