@@ -10,9 +10,11 @@ use crate::command;
 /// The oldest kernel that has what the programs use.
 const OLDEST_KERNEL: (u32, u32) = (6, 1);
 
-/// Everything that is missing, at once, each with what to do.
-pub(crate) fn all() -> Result<()> {
-    let missing: Vec<String> = [compiler(), kernel(), types(), bpf_filesystem()]
+/// Everything that is missing, at once, each with what to do. An agent that pins nothing needs no
+/// BPF file system.
+pub(crate) fn all(pins: bool) -> Result<()> {
+    let pin_folder = if pins { bpf_filesystem() } else { Ok(()) };
+    let missing: Vec<String> = [compiler(), kernel(), types(), pin_folder]
         .into_iter()
         .filter_map(Result::err)
         .collect();
@@ -76,11 +78,15 @@ fn types() -> Result<(), String> {
 }
 
 fn bpf_filesystem() -> Result<(), String> {
-    let mounts = fs::read_to_string("/proc/self/mounts").unwrap_or_default();
-    if has_bpf_filesystem(&mounts) {
+    if is_bpf_filesystem_mounted() {
         return Ok(());
     }
     Err("the BPF file system: sudo mount -t bpf bpf /sys/fs/bpf".to_owned())
+}
+
+/// Whether maps and links can be pinned.
+pub(crate) fn is_bpf_filesystem_mounted() -> bool {
+    has_bpf_filesystem(&fs::read_to_string("/proc/self/mounts").unwrap_or_default())
 }
 
 /// Device, folder, type, options, …

@@ -49,7 +49,8 @@ pub(crate) struct Arguments {
 
 /// `cargo xtask build-and-load`
 pub(crate) fn run(arguments: &Arguments, workspace: &Workspace, caller: &Caller) -> Result<()> {
-    checks::all()?;
+    let pins = !arguments.demo && !arguments.agent.iter().any(|word| word == "--no-pin");
+    checks::all(pins)?;
     if !caller.is_root() && command::find("sudo").is_none() {
         eprintln!("note: there is no sudo here, so you will be told which command root must run");
     }

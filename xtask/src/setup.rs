@@ -1,10 +1,10 @@
 //! `setup`: fetches what a build needs, once, into the target folder.
 
-use std::{fs, path::Path};
+use std::{fs, path::Path, process::Command};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 
-use crate::{caller::Caller, command, packages, workspace::Workspace};
+use crate::{caller::Caller, checks, command, packages, workspace::Workspace};
 
 /// The linker loads the LLVM that ships with rustc, so its LLVM must be of the same major
 /// version: 0.10 goes with LLVM 22. Later ones ask for a system LLVM.
@@ -27,9 +27,9 @@ const CARGO_DENY: Tool = Tool {
 #[derive(clap::Args)]
 #[command(after_help = "Examples:
   cargo xtask setup            what a build needs: rust-src, bpf-linker
-  cargo xtask setup --tests    also the tests' servers (Debian packages) and cargo-deny")]
+  cargo xtask setup --tests    also the tests' servers (Debian packages), cargo-deny, /sys/fs/bpf")]
 pub(crate) struct Arguments {
-    /// Also what the tests need: Debian packages (as root) and cargo-deny.
+    /// Also what the tests need: Debian packages and the BPF file system (as root), cargo-deny.
     #[arg(long)]
     tests: bool,
 }
@@ -38,7 +38,7 @@ pub(crate) struct Arguments {
 pub(crate) fn run(arguments: &Arguments, workspace: &Workspace, caller: &Caller) -> Result<()> {
     for_build(workspace, caller)?;
     if arguments.tests {
-        packages::install(caller)?;
+        for_peers(caller)?;
         for_deny(workspace, caller)?;
     }
     eprintln!("setup: everything is in place");
@@ -54,6 +54,25 @@ pub(crate) fn for_build(workspace: &Workspace, caller: &Caller) -> Result<()> {
 /// What the test part `deny` needs.
 pub(crate) fn for_deny(workspace: &Workspace, caller: &Caller) -> Result<()> {
     CARGO_DENY.install(workspace, caller)
+}
+
+/// What the tests across crates need: their peers, and a place for pins, which systemd mounts but
+/// a container lacks.
+pub(crate) fn for_peers(caller: &Caller) -> Result<()> {
+    packages::install(caller)?;
+    if checks::is_bpf_filesystem_mounted() {
+        return Ok(());
+    }
+    let mut mount = Command::new("mount");
+    mount.args(["-t", "bpf", "bpf", "/sys/fs/bpf"]);
+    if !caller.is_root() {
+        bail!(
+            "maps can't be pinned: run `sudo {}`",
+            command::shown(&mount)
+        );
+    }
+    eprintln!("setup: mounting the BPF file system for the tests' pins");
+    command::run(&mut mount)
 }
 
 /// The source of `core`: the BPF target ships none compiled.

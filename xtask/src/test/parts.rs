@@ -8,7 +8,7 @@ use super::runner;
 use crate::{
     build,
     caller::Caller,
-    command, packages, setup,
+    command, setup,
     workspace::{Profile, Workspace},
 };
 
@@ -45,7 +45,12 @@ const PARTS: &[Row] = &[
     ("clippy", "lints", &[], clippy),
     ("deny", "licences, bans, sources of dependencies", &[], deny),
     ("unit", "unit tests of every crate", &[], unit),
-    ("peers", "Debian packages of the tests' peers", &[], peers),
+    (
+        "peers",
+        "the tests' peers (Debian packages) and /sys/fs/bpf",
+        &[],
+        peers,
+    ),
     ("harness", "tests of the test helpers", &["build"], harness),
 ];
 
@@ -136,7 +141,7 @@ fn unit(_: &Part, work: &Work<'_>) -> Result<()> {
 }
 
 fn peers(_: &Part, work: &Work<'_>) -> Result<()> {
-    packages::install(work.caller)
+    setup::for_peers(work.caller)
 }
 
 fn harness(_: &Part, work: &Work<'_>) -> Result<()> {
