@@ -51,7 +51,7 @@ const PARTS: &[Row] = &[
         &[],
         peers,
     ),
-    ("harness", "tests of the test helpers", &["build"], harness),
+    ("helpers", "unit tests of the test helpers", &["build"], helpers),
 ];
 
 /// The table above, then one part for each file in `tests/tests`.
@@ -144,7 +144,7 @@ fn peers(_: &Part, work: &Work<'_>) -> Result<()> {
     setup::for_peers(work.caller)
 }
 
-fn harness(_: &Part, work: &Work<'_>) -> Result<()> {
+fn helpers(_: &Part, work: &Work<'_>) -> Result<()> {
     runner::test(work, &["--lib", "--bins"])
 }
 
