@@ -78,6 +78,15 @@ impl Reason {
 
 /// Counters of one CPU. seen = metered + reasons, weighted in wire segments.
 #[repr(C)]
+#[cfg_attr(
+    feature = "std",
+    derive(
+        zerocopy::FromBytes,
+        zerocopy::IntoBytes,
+        zerocopy::Immutable,
+        zerocopy::KnownLayout
+    )
+)]
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Books {
     /// By [`Hook`].

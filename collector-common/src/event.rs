@@ -9,6 +9,15 @@ use crate::{
 
 /// In front of the bytes of a payload sample. 32 bytes, 8-byte aligned.
 #[repr(C)]
+#[cfg_attr(
+    feature = "std",
+    derive(
+        zerocopy::FromBytes,
+        zerocopy::IntoBytes,
+        zerocopy::Immutable,
+        zerocopy::KnownLayout
+    )
+)]
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct SampleHeader {
     /// [`crate::flow::FlowEntry::id`].
@@ -32,7 +41,7 @@ pub struct SampleHeader {
 }
 
 /// Payload bytes of the constant record sizes; a sample takes the smallest that holds it.
-pub const SAMPLE_SIZES: [usize; 4] = [128, 512, 1536, 4096];
+pub const SAMPLE_SIZES: [usize; 4] = [128, 512, 2048, 4096];
 
 /// A sample with room for `N` bytes; what lies behind `taken` is undefined.
 #[repr(C)]
@@ -43,6 +52,11 @@ pub struct Sample<const N: usize> {
     /// Payload.
     pub bytes: [u8; N],
 }
+
+/// Bytes before the first seed in the frame that [`crate::names::SEED_FLOWS`] is run with.
+pub const SEED_HEADER: usize = 16;
+/// Seeds per run: what BPF_PROG_TEST_RUN takes of a frame is 3,520 bytes.
+pub const SEEDS_PER_RUN: usize = 14;
 
 /// Why a packet is in a record of its own.
 #[repr(u8)]
@@ -57,6 +71,15 @@ pub enum LateKind {
 
 /// One packet that could not be added to an entry. Layout: `repr(C)`, 8-byte aligned.
 #[repr(C)]
+#[cfg_attr(
+    feature = "std",
+    derive(
+        zerocopy::FromBytes,
+        zerocopy::IntoBytes,
+        zerocopy::Immutable,
+        zerocopy::KnownLayout
+    )
+)]
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Late {
     /// Its flow.
@@ -67,7 +90,7 @@ pub struct Late {
     pub wire: Tally,
     /// Late and overflow packets of this CPU so far, this one included: what a crash swallowed
     /// shows as a gap.
-    pub sent: u64,
+    pub sent: Tally,
     /// Interface.
     pub ifindex: u32,
     /// Socket user at egress, or [`crate::flow::NO_USER`].
@@ -89,7 +112,7 @@ pub struct Late {
 }
 
 const _: () = assert!(size_of::<SampleHeader>() == 32);
-const _: () = assert!(size_of::<Late>() == 96);
+const _: () = assert!(size_of::<Late>() == 104);
 
 impl Late {
     /// The packet again, as far as the update rule needs it.

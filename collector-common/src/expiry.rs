@@ -9,6 +9,8 @@ use crate::{
 /// Why a record was written (RFC 5102, flowEndReason, made finer).
 #[repr(u8)]
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Hash, PartialOrd, Ord)]
+#[cfg_attr(feature = "std", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "std", serde(rename_all = "snake_case"))]
 pub enum End {
     /// FIN both ways.
     Finished = 0,

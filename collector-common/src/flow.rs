@@ -5,9 +5,10 @@
 
 use crate::{
     books::Hook,
-    expiry,
+    expiry::{self, End},
     key::{FlowKey, Side},
     packet::{Packet, protocol, tcp},
+    settings::Sweep,
     wire::Tally,
 };
 
@@ -17,6 +18,8 @@ pub trait Arithmetic {
     fn add(slot: &mut u64, n: u64);
     /// `*slot |= bits`.
     fn or(slot: &mut u64, bits: u64);
+    /// `*slot &= bits`.
+    fn and(slot: &mut u64, bits: u64);
 }
 
 /// Adding for one owner.
@@ -28,6 +31,9 @@ impl Arithmetic for Owned {
     }
     fn or(slot: &mut u64, bits: u64) {
         *slot |= bits;
+    }
+    fn and(slot: &mut u64, bits: u64) {
+        *slot &= bits;
     }
 }
 
@@ -42,6 +48,8 @@ pub mod state {
 /// How the opener of a flow is known.
 #[repr(u8)]
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[cfg_attr(feature = "std", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "std", serde(rename_all = "snake_case"))]
 pub enum OpenerBasis {
     /// It sent the first packet that was seen.
     #[default]
@@ -88,6 +96,15 @@ pub const WINDOW_SEGMENTS: u8 = 8;
 /// The payload window of one direction. Eight bytes, read and written as one word: two CPUs may
 /// take the same segment twice, never tear the state.
 #[repr(C, align(8))]
+#[cfg_attr(
+    feature = "std",
+    derive(
+        zerocopy::FromBytes,
+        zerocopy::IntoBytes,
+        zerocopy::Immutable,
+        zerocopy::KnownLayout
+    )
+)]
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Window {
     /// TCP: sequence number of offset 0 (ISN + 1, mid-stream the first seen).
@@ -175,6 +192,15 @@ impl Window {
 
 /// Counters and state of one direction.
 #[repr(C)]
+#[cfg_attr(
+    feature = "std",
+    derive(
+        zerocopy::FromBytes,
+        zerocopy::IntoBytes,
+        zerocopy::Immutable,
+        zerocopy::KnownLayout
+    )
+)]
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Direction {
     /// Wire packets and bytes.
@@ -193,6 +219,15 @@ pub const NO_USER: u32 = u32::MAX;
 /// Layout: `repr(C)`, 8-byte aligned, no implicit padding; what every packet touches comes
 /// first. Times are nanoseconds since boot.
 #[repr(C)]
+#[cfg_attr(
+    feature = "std",
+    derive(
+        zerocopy::FromBytes,
+        zerocopy::IntoBytes,
+        zerocopy::Immutable,
+        zerocopy::KnownLayout
+    )
+)]
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct FlowEntry {
     /// Bits of [`state`].
@@ -372,11 +407,21 @@ impl FlowEntry {
         }
     }
 
-    /// Counted since the last part, by [`Side`].
+    /// What the record that is due counts, opener first: up to the snapshot for a cut, else all,
+    /// less the parts before.
     #[must_use]
     pub fn counts(&self) -> [Tally; 2] {
-        let upto = |side: usize| self.directions[side].tally.since(self.baseline[side]);
-        [upto(0), upto(1)]
+        let upto = |side: Side| {
+            let index = side.index();
+            let cut = self.state & state::CUT != 0;
+            let total = if cut {
+                self.pending[index]
+            } else {
+                self.directions[index].tally
+            };
+            total.since(self.baseline[index])
+        };
+        [upto(self.opener()), upto(self.opener().other())]
     }
 
     /// In no record yet: what is live. A snapshot that waits for its commit is written.
@@ -389,6 +434,50 @@ impl FlowEntry {
         };
         let side = |side: usize| self.directions[side].tally.since(from[side]);
         side(0).plus(side(1))
+    }
+
+    /// One visit of a sweep: commits a cut that is on disk, then marks what is due. True when the
+    /// agent is to read this entry.
+    ///
+    /// A second visit in the same pass (a full buffer makes the kernel repeat one) changes
+    /// nothing and says the same.
+    #[inline(always)]
+    pub fn visit<A: Arithmetic>(&mut self, sweep: &Sweep) -> bool {
+        if self.state & state::CUT != 0 {
+            if self.cut_pass > sweep.committed {
+                return true;
+            }
+            self.commit_cut::<A>();
+        }
+        let end = expiry::due(self, sweep.now, &sweep.timeouts);
+        if sweep.all == 0 && end == Some(End::Active) {
+            self.cut::<A>(sweep);
+            return true;
+        }
+        let closing = sweep.all != 0 || end.is_some();
+        if closing {
+            A::or(&mut self.state, state::CLOSING);
+        }
+        closing
+    }
+
+    /// Active cut: a snapshot for the record, and no sampling any more. Packets go on counting.
+    #[inline(always)]
+    fn cut<A: Arithmetic>(&mut self, sweep: &Sweep) {
+        self.pending = [self.directions[0].tally, self.directions[1].tally];
+        self.cut_at = sweep.now;
+        self.cut_pass = sweep.pass;
+        self.directions[0].window.done = 1;
+        self.directions[1].window.done = 1;
+        A::or(&mut self.state, state::CUT);
+    }
+
+    #[inline(always)]
+    fn commit_cut<A: Arithmetic>(&mut self) {
+        self.baseline = self.pending;
+        self.since = self.cut_at;
+        self.part += 1;
+        A::and(&mut self.state, !state::CUT);
     }
 
     /// Adds what `seed` counted: late packets of the same key come home. Counters add up, times
@@ -443,14 +532,26 @@ fn opener(seen: &Observation) -> (Side, OpenerBasis) {
     (seen.side, basis)
 }
 
-/// A flow with its key, as events carry it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// A flow with its key, as events carry it and as seeds go back into the table.
+#[repr(C)]
+#[cfg_attr(
+    feature = "std",
+    derive(
+        zerocopy::FromBytes,
+        zerocopy::IntoBytes,
+        zerocopy::Immutable,
+        zerocopy::KnownLayout
+    )
+)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub struct Flow {
     /// Endpoints and transport.
     pub key: FlowKey,
     /// Counters and state.
     pub entry: FlowEntry,
 }
+
+const _: () = assert!(size_of::<Flow>() == 248);
 
 #[cfg(test)]
 mod tests;

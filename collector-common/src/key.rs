@@ -9,6 +9,15 @@ use core::fmt;
 /// The type has no `Display` and no `Serialize`, and its `Debug` hides the value: an address
 /// never reaches a file or a log.
 #[repr(C)]
+#[cfg_attr(
+    feature = "std",
+    derive(
+        zerocopy::FromBytes,
+        zerocopy::IntoBytes,
+        zerocopy::Immutable,
+        zerocopy::KnownLayout
+    )
+)]
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub struct Address {
     high: u64,
@@ -106,6 +115,15 @@ impl Side {
 ///
 /// Layout: 40 bytes, no implicit padding (the kernel hashes all of them).
 #[repr(C)]
+#[cfg_attr(
+    feature = "std",
+    derive(
+        zerocopy::FromBytes,
+        zerocopy::IntoBytes,
+        zerocopy::Immutable,
+        zerocopy::KnownLayout
+    )
+)]
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
 pub struct FlowKey {
     /// Addresses of the two endpoints.

@@ -28,7 +28,7 @@ pub const SAMPLES: &str = "SAMPLES";
 pub const LATE: &str = "LATE";
 /// PERCPU_ARRAY of one [`crate::books::Books`].
 pub const BOOKS: &str = "BOOKS";
-/// LPM_TRIE: [`crate::settings::PrefixKey`] to [`crate::settings::PortSet`].
+/// LPM_TRIE: [`crate::settings::Prefix`] to [`crate::settings::PortSet`].
 pub const EXCLUDED: &str = "EXCLUDED";
 /// ARRAY of one [`crate::settings::Sweep`].
 pub const SWEEP: &str = "SWEEP";

@@ -10,6 +10,15 @@ pub const DEFAULT_TABLE_SIZE: u32 = 262_144;
 
 /// When flows end, in nanoseconds.
 #[repr(C)]
+#[cfg_attr(
+    feature = "std",
+    derive(
+        zerocopy::FromBytes,
+        zerocopy::IntoBytes,
+        zerocopy::Immutable,
+        zerocopy::KnownLayout
+    )
+)]
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Timeouts {
     /// Quiet for this long.
@@ -40,6 +49,15 @@ impl Default for Timeouts {
 
 /// Parameters of one pass over the table.
 #[repr(C)]
+#[cfg_attr(
+    feature = "std",
+    derive(
+        zerocopy::FromBytes,
+        zerocopy::IntoBytes,
+        zerocopy::Immutable,
+        zerocopy::KnownLayout
+    )
+)]
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Sweep {
     /// The tick's time, nanoseconds since boot.
@@ -54,40 +72,46 @@ pub struct Sweep {
     pub timeouts: Timeouts,
 }
 
-/// Key of the exclusion trie (`struct bpf_lpm_trie_key`): prefix length, then the address.
-/// IPv4 prefixes stand behind twelve zero bytes, as in [`Address`], so their length is 96 more.
+/// What the exclusion trie is searched with, behind the prefix length that the trie itself keeps
+/// (`struct bpf_lpm_trie_key`). IPv4 stands behind twelve zero bytes, as in [`Address`].
 #[repr(C)]
+#[cfg_attr(
+    feature = "std",
+    derive(
+        zerocopy::FromBytes,
+        zerocopy::IntoBytes,
+        zerocopy::Immutable,
+        zerocopy::KnownLayout
+    )
+)]
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub struct PrefixKey {
-    /// Significant bits, counted over version, then address.
-    pub bits: u32,
-    /// 4 or 6, so that no IPv6 prefix covers IPv4.
-    pub version: u32,
+pub struct Prefix {
+    /// 4 or 6 in its last byte, so that no IPv6 prefix covers IPv4.
+    pub version: [u8; 4],
     /// Sixteen bytes in network order.
     pub octets: [u8; 16],
 }
 
-impl PrefixKey {
-    /// The key that matches one address exactly.
+impl Prefix {
+    /// Length of a prefix that matches one address, version included.
+    pub const HOST_BITS: u32 = 160;
+
+    /// What one address is looked up as.
     #[inline(always)]
     #[must_use]
-    pub fn host(address: &Address, version: u8) -> Self {
+    pub fn of(address: &Address, version: u8) -> Self {
         Self {
-            bits: 160,
-            version: version as u32,
+            version: [0, 0, 0, version],
             octets: address.octets(),
         }
     }
 
-    /// The key of a prefix; `length` in bits of the address family.
+    /// Bits that count for the trie: `length` in bits of the address family, plus what stands
+    /// before it.
     #[must_use]
-    pub fn prefix(octets: [u8; 16], version: u8, length: u32) -> Self {
-        let offset = if version == 4 { 32 + 96 } else { 32 };
-        Self {
-            bits: offset + length,
-            version: version as u32,
-            octets,
-        }
+    pub fn bits(version: u8, length: u32) -> u32 {
+        let before = if version == 4 { 32 + 96 } else { 32 };
+        before + length
     }
 }
 
@@ -96,6 +120,15 @@ pub const PORTS_PER_RULE: usize = 8;
 
 /// Which ports of a prefix are excluded.
 #[repr(C)]
+#[cfg_attr(
+    feature = "std",
+    derive(
+        zerocopy::FromBytes,
+        zerocopy::IntoBytes,
+        zerocopy::Immutable,
+        zerocopy::KnownLayout
+    )
+)]
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct PortSet {
     /// How many of `ports` count; 0: every port and every transport.

@@ -4,5 +4,10 @@
 //! `locate` (country, leg) and `anonymize` to the `sink`. To the right of `live` nothing knows
 //! where an event came from, and time is an argument.
 
+pub mod anonymize;
 pub mod inspect;
+pub mod live;
+pub mod locate;
+pub mod pipeline;
 pub mod record;
+pub mod sink;

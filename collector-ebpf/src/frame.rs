@@ -1,0 +1,73 @@
+//! One door to packet bytes, and what the meter asks of a frame whatever hook brought it.
+
+use collector_common::{
+    packet::{Bytes, Link, Packet, Refusal, parse},
+    wire::Tally,
+};
+
+/// A frame at a hook.
+pub trait Frame {
+    /// Reads across fragments, slower than [`Direct`].
+    type Loading<'a>: Bytes
+    where
+        Self: 'a;
+    /// The part that the program can read directly.
+    fn direct(&self) -> Direct;
+    /// All of it.
+    fn loading(&self) -> Self::Loading<'_>;
+    /// What it stood for on the wire.
+    fn wire(&self, parsed: &Result<Packet, Refusal>) -> Tally;
+    /// Bytes at hand, across fragments.
+    fn len(&self) -> u32;
+    /// The interface's number.
+    fn ifindex(&self) -> u32;
+    /// Copies `len` bytes from `offset`; false where fewer are there.
+    ///
+    /// # Safety
+    /// `to` has room for `len` bytes; `len` is at least 1 and bounded for the verifier.
+    unsafe fn copy(&self, offset: u32, to: *mut u8, len: u32) -> bool;
+    /// User of the sending socket, or [`collector_common::flow::NO_USER`].
+    fn user(&self) -> u32;
+}
+
+/// Headers of a frame: directly where they lie in one piece, else by the helper.
+#[inline(always)]
+pub fn headers<F: Frame>(frame: &F, link: Link) -> Result<Packet, Refusal> {
+    match parse(&frame.direct(), link) {
+        Err(Refusal::Short) => parse(&frame.loading(), link),
+        parsed => parsed,
+    }
+}
+
+/// Bytes between two packet pointers.
+#[derive(Clone, Copy)]
+pub struct Direct {
+    start: usize,
+    end: usize,
+}
+
+impl Direct {
+    #[inline(always)]
+    pub fn new(start: usize, end: usize) -> Self {
+        Self { start, end }
+    }
+}
+
+/// No header starts further in; the cap keeps the verifier's bounds finite.
+const MAX_OFFSET: usize = 0x1fff;
+
+impl Bytes for Direct {
+    #[inline(always)]
+    fn read<const N: usize>(&self, offset: usize) -> Option<[u8; N]> {
+        if offset > MAX_OFFSET {
+            return None;
+        }
+        let from = self.start + offset;
+        if from + N > self.end {
+            return None;
+        }
+        // SAFETY: the comparison above proves N bytes at `from` below the packet's end; any
+        // bytes are a valid array, which needs no alignment.
+        Some(unsafe { (from as *const [u8; N]).read_unaligned() })
+    }
+}

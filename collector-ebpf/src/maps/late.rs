@@ -1,0 +1,45 @@
+//! Late and overflow packets, one record each.
+
+use aya_ebpf::{
+    bindings::{BPF_RB_AVAIL_DATA, BPF_RB_FORCE_WAKEUP, BPF_RB_NO_WAKEUP},
+    macros::map,
+    maps::RingBuf,
+};
+use collector_common::{
+    books::{Books, Reason},
+    event::{Late, LateKind},
+};
+
+use super::books;
+use crate::settings;
+
+#[map]
+static LATE: RingBuf = RingBuf::with_byte_size(1 << 22, 0);
+
+/// Hands the packet to the agent, or counts it as lost where the ring is full.
+#[inline(always)]
+pub fn send(books: &mut Books, mut record: Late, kind: LateKind) {
+    let Some(mut room) = LATE.reserve::<Late>(0) else {
+        let reason = match kind {
+            LateKind::Closing => Reason::LateLost,
+            LateKind::Overflow => Reason::OverflowLost,
+        };
+        books::refuse(books, reason, record.wire);
+        return;
+    };
+    books::add(&mut books.late, record.wire);
+    record.sent = books.late;
+    record.kind = kind as u8;
+    room.write(record);
+    room.submit(wake(&LATE).into());
+}
+
+/// The agent polls; only a ring that fills up wakes it, so that its own cost stays near zero.
+#[inline(always)]
+pub fn wake(ring: &RingBuf) -> u32 {
+    if ring.query(BPF_RB_AVAIL_DATA.into()) > settings::wake_bytes() {
+        BPF_RB_FORCE_WAKEUP
+    } else {
+        BPF_RB_NO_WAKEUP
+    }
+}

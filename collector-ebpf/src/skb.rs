@@ -1,0 +1,131 @@
+//! A frame at a TC hook: a socket buffer, which may stand for many frames of the wire.
+
+use core::mem::MaybeUninit;
+
+use aya_ebpf::{
+    EbpfContext,
+    bindings::__sk_buff,
+    helpers::{bpf_get_socket_uid, bpf_skb_load_bytes},
+    programs::TcContext,
+};
+use collector_common::{
+    books::Hook,
+    flow::NO_USER,
+    packet::{Bytes, Packet, Refusal},
+    wire::{Buffer, Tally},
+};
+
+use crate::frame::{Direct, Frame};
+
+/// What `bpf_get_socket_uid` says where there is no full socket (DEFAULT_OVERFLOWUID).
+const OVERFLOW_UID: u32 = 65_534;
+
+pub struct SkbFrame<'a> {
+    ctx: &'a TcContext,
+    hook: Hook,
+}
+
+impl<'a> SkbFrame<'a> {
+    #[inline(always)]
+    pub fn new(ctx: &'a TcContext, hook: Hook) -> Self {
+        Self { ctx, hook }
+    }
+
+    #[inline(always)]
+    fn skb(&self) -> *mut __sk_buff {
+        self.ctx.as_ptr().cast()
+    }
+
+    #[inline(always)]
+    fn buffer(&self) -> Buffer {
+        let skb = self.skb();
+        // SAFETY: the context is the one this program was called with; the verifier turns each
+        // field read into a read of the buffer.
+        unsafe {
+            Buffer {
+                len: (*skb).len,
+                gso_segs: (*skb).gso_segs,
+                gso_size: (*skb).gso_size,
+                wire_len: (*skb).wire_len,
+                tag_outside: (*skb).vlan_present != 0,
+                egress: matches!(self.hook, Hook::Egress),
+            }
+        }
+    }
+}
+
+impl Frame for SkbFrame<'_> {
+    type Loading<'b>
+        = Loading<'b>
+    where
+        Self: 'b;
+
+    #[inline(always)]
+    fn direct(&self) -> Direct {
+        Direct::new(self.ctx.data(), self.ctx.data_end())
+    }
+
+    #[inline(always)]
+    fn loading(&self) -> Loading<'_> {
+        Loading(self.ctx)
+    }
+
+    #[inline(always)]
+    fn wire(&self, parsed: &Result<Packet, Refusal>) -> Tally {
+        let buffer = self.buffer();
+        buffer.single().unwrap_or_else(|| match parsed {
+            Ok(packet) => buffer.segmented(packet.payload, packet.jumbo_header),
+            Err(_) => buffer.segmented(0, false),
+        })
+    }
+
+    #[inline(always)]
+    fn len(&self) -> u32 {
+        self.ctx.len()
+    }
+
+    #[inline(always)]
+    fn ifindex(&self) -> u32 {
+        // SAFETY: as in `buffer`.
+        unsafe { (*self.skb()).ifindex }
+    }
+
+    #[inline(always)]
+    unsafe fn copy(&self, offset: u32, to: *mut u8, len: u32) -> bool {
+        // SAFETY: the caller gives `len` bytes of room; the helper checks the packet's side.
+        unsafe { bpf_skb_load_bytes(self.ctx.as_ptr().cast(), offset, to.cast(), len) == 0 }
+    }
+
+    #[inline(always)]
+    fn user(&self) -> u32 {
+        if matches!(self.hook, Hook::Ingress) {
+            return NO_USER;
+        }
+        // SAFETY: the context is the one this program was called with.
+        match unsafe { bpf_get_socket_uid(self.skb()) } {
+            OVERFLOW_UID => NO_USER,
+            user => user,
+        }
+    }
+}
+
+/// Reads by helper, across the buffer's fragments.
+pub struct Loading<'a>(&'a TcContext);
+
+impl Bytes for Loading<'_> {
+    #[inline(always)]
+    fn read<const N: usize>(&self, offset: usize) -> Option<[u8; N]> {
+        let mut bytes = MaybeUninit::<[u8; N]>::uninit();
+        // SAFETY: the helper writes N bytes to a place of N bytes, or fails.
+        let done = unsafe {
+            bpf_skb_load_bytes(
+                self.0.as_ptr().cast(),
+                offset as u32,
+                bytes.as_mut_ptr().cast(),
+                N as u32,
+            )
+        };
+        // SAFETY: the helper returned 0, so all N bytes are written.
+        (done == 0).then(|| unsafe { bytes.assume_init() })
+    }
+}

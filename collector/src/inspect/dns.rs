@@ -1,0 +1,170 @@
+//! DNS over UDP and TCP (RFC 1035), and its relatives on their ports: multicast DNS (RFC 6762) and
+//! link-local name resolution (RFC 4795).
+//!
+//! There is no magic number, so on the ports of DNS the header and the first question must be
+//! sound, and elsewhere every question and record, up to the message's last byte.
+
+use super::{
+    reader::{Fault, Reader},
+    registry::{Dissector, Finding, Service, Speech, Transport, Verdict},
+};
+
+pub(super) static DISSECTOR: Dissector = Dissector {
+    service: Service::new("DNS", "Network"),
+    transports: &[Transport::Udp, Transport::Tcp],
+    both_sides: false,
+    probe,
+};
+
+const DOMAIN: u16 = 53;
+const MULTICAST: u16 = 5353;
+const LINK_LOCAL: u16 = 5355;
+/// Shares the header (RFC 1002, section 4.2.1.1) and is another protocol.
+const NETBIOS_NAMES: u16 = 137;
+
+fn probe(speech: &Speech<'_>) -> Verdict {
+    let judged = match speech.transport {
+        Transport::Udp => message(
+            Reader::bounded(speech.bytes, speech.bytes.len()),
+            speech.port,
+        ),
+        Transport::Tcp => framed(speech),
+    };
+    match judged {
+        Ok(()) => Verdict::Certain(Finding {
+            service: relative(speech.port),
+            ..Finding::default()
+        }),
+        Err(fault) => fault.into(),
+    }
+}
+
+fn relative(port: u16) -> Option<Service> {
+    match port {
+        MULTICAST => Some(Service::new("MDNS", "Network")),
+        LINK_LOCAL => Some(Service::new("LLMNR", "Network")),
+        _ => None,
+    }
+}
+
+/// Over TCP a length comes first (RFC 1035, section 4.2.2).
+fn framed(speech: &Speech<'_>) -> Result<(), Fault> {
+    let mut reader = Reader::open(speech.bytes);
+    message(reader.part16("message")?, speech.port)
+}
+
+struct Header {
+    response: bool,
+    opcode: u16,
+    failed: bool,
+    questions: u16,
+    /// Answers, authorities, additional records.
+    records: [u16; 3],
+}
+
+/// Opcodes (RFC 6895, section 2.2).
+const QUERY: u16 = 0;
+const STATUS: u16 = 2;
+const NOTIFY: u16 = 4;
+const STATEFUL: u16 = 6;
+
+fn message(mut reader: Reader<'_>, port: u16) -> Result<(), Fault> {
+    Reader::require(port != NETBIOS_NAMES, "DNS port")?;
+    let header = header(&mut reader)?;
+    plausible(&header)?;
+    if [DOMAIN, MULTICAST, LINK_LOCAL].contains(&port) {
+        return beginning(&mut reader, &header);
+    }
+    for _ in 0..header.questions {
+        owner(&mut reader)?;
+    }
+    for _ in 0..header.records.iter().copied().map(u32::from).sum::<u32>() {
+        record(&mut reader)?;
+    }
+    if reader.at_end() {
+        return Ok(());
+    }
+    Err(match reader.rest() {
+        [] => Fault::Short("message"),
+        _ => Fault::Wrong("end of message"),
+    })
+}
+
+fn header(reader: &mut Reader<'_>) -> Result<Header, Fault> {
+    reader.u16("id")?;
+    let flags = reader.u16("flags")?;
+    // Neither AD (0x20) nor CD (0x10) is reserved any more (RFC 4035, section 3.1.6 and 3.2).
+    Reader::require(flags & 0x0040 == 0, "reserved bit")?;
+    Ok(Header {
+        response: flags & 0x8000 != 0,
+        opcode: flags >> 11 & 0xf,
+        failed: flags & 0xf != 0,
+        questions: reader.u16("question count")?,
+        records: [
+            reader.u16("answer count")?,
+            reader.u16("authority count")?,
+            reader.u16("additional count")?,
+        ],
+    })
+}
+
+fn plausible(header: &Header) -> Result<(), Fault> {
+    let opcode = header.opcode <= STATUS || (NOTIFY..=STATEFUL).contains(&header.opcode);
+    Reader::require(opcode, "opcode")?;
+    Reader::require(
+        header.response || !header.failed,
+        "response code of a query",
+    )?;
+    let [answers, _, _] = header.records;
+    let asks = header.questions >= 1 || answers >= 1 || header.opcode == STATEFUL;
+    // A server that could not read the query may repeat none of it.
+    let refuses = header.response && header.failed;
+    Reader::require(asks || refuses || header.opcode != QUERY, "counts")?;
+    // Whoever asks several questions at once is multicast DNS, which has few of them.
+    Reader::require(header.questions <= 64, "question count")
+}
+
+fn beginning(reader: &mut Reader<'_>, header: &Header) -> Result<(), Fault> {
+    let [answers, ..] = header.records;
+    if header.questions > 0 || answers > 0 {
+        return owner(reader);
+    }
+    Ok(())
+}
+
+/// What a question and a record begin with: name, type and class.
+fn owner(reader: &mut Reader<'_>) -> Result<(), Fault> {
+    // OPT keeps a size in the place of the class (RFC 6891, section 6.1.2).
+    const OPT: u16 = 41;
+    name(reader)?;
+    let kind = reader.u16("type")?;
+    Reader::require(kind != 0, "type")?;
+    let class = reader.u16("class")?;
+    // IN, CH, HS, NONE, ANY; the top bit has a meaning in multicast DNS.
+    let known = matches!(class & 0x7fff, 1 | 3 | 4 | 254 | 255);
+    Reader::require(known || kind == OPT, "class")
+}
+
+fn record(reader: &mut Reader<'_>) -> Result<(), Fault> {
+    owner(reader)?;
+    reader.u32("time to live")?;
+    let length = usize::from(reader.u16("data length")?);
+    reader.take(length, "data").map(|_| ())
+}
+
+/// Labels up to the root or to a pointer (RFC 1035, section 4.1.4), which is not followed.
+fn name(reader: &mut Reader<'_>) -> Result<(), Fault> {
+    let mut length = 0;
+    while length <= 255 {
+        match reader.u8("name")? {
+            0 => return Ok(()),
+            label @ 1..=63 => {
+                reader.take(usize::from(label), "label")?;
+                length += usize::from(label) + 1;
+            }
+            0xc0..=0xff => return reader.u8("pointer").map(|_| ()),
+            _ => return Err(Fault::Wrong("label")),
+        }
+    }
+    Err(Fault::Wrong("name"))
+}

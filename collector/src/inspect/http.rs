@@ -1,0 +1,187 @@
+//! HTTP/1.0 and 1.1 by the heads of the first request and response (RFC 9112), with the host, the
+//! user agent and the media type (RFC 9110). The heads are read by `httparse`.
+
+use httparse::{Error, Header, Request, Response, Status};
+use zeroize::Zeroizing;
+
+use super::{
+    Sensitive,
+    registry::{Dissector, Facts, Finding, Service, Speech, Transport, Verdict},
+};
+
+pub(super) static DISSECTOR: Dissector = Dissector {
+    service: Service::new("HTTP", "Web"),
+    transports: &[Transport::Tcp],
+    both_sides: true,
+    probe,
+};
+
+const MOST_HEADERS: usize = 100;
+
+/// How far a head could be read, once its first line is known to be sound.
+enum Head {
+    /// It is whole, or can't be read any further.
+    Read,
+    /// Its end is not here.
+    Cut,
+    /// An interim response of this many bytes (RFC 9110, section 15.2).
+    Interim(usize),
+}
+
+fn probe(speech: &Speech<'_>) -> Verdict {
+    if !speech.bytes.contains(&b'\n') {
+        return unfinished_line(speech.bytes);
+    }
+    let mut facts = Facts::default();
+    match head(speech.bytes, &mut facts) {
+        None => Verdict::No,
+        Some(Head::Cut) if speech.finished => of_whole_lines(speech.bytes),
+        Some(head) => Verdict::Certain(Finding {
+            service: None,
+            facts,
+            more: !matches!(head, Head::Read),
+        }),
+    }
+}
+
+/// Reads what is here of a request, or of the responses to one. `None` where the first line is
+/// neither a request line nor a status line.
+fn head(bytes: &[u8], facts: &mut Facts) -> Option<Head> {
+    if bytes.starts_with(b"HTTP/") {
+        responses(bytes, facts)
+    } else {
+        request(bytes, facts)
+    }
+}
+
+/// A first line without its end can be ruled out, but proves nothing: a version may still follow.
+fn unfinished_line(bytes: &[u8]) -> Verdict {
+    let sound = |byte: &u8| byte.is_ascii_graphic() || *byte == b' ' || *byte >= 0x80;
+    let text = bytes.strip_suffix(b"\r").unwrap_or(bytes);
+    let token = |byte: &u8| byte.is_ascii_alphanumeric() || b"/!#$%&'*+-.^_`|~".contains(byte);
+    let method = text.split(|&byte| byte == b' ').next().unwrap_or_default();
+    if text.iter().all(sound) && method.iter().all(token) {
+        Verdict::Unsure
+    } else {
+        Verdict::No
+    }
+}
+
+/// A head that the window or the flow's end cuts: read as far as its lines are whole.
+fn of_whole_lines(bytes: &[u8]) -> Verdict {
+    let end = bytes.iter().rposition(|&byte| byte == b'\n');
+    let lines = bytes
+        .get(..end.map_or(0, |end| end + 1))
+        .unwrap_or_default();
+    let mut whole = Zeroizing::new(Vec::with_capacity(lines.len() + 2));
+    whole.extend_from_slice(lines);
+    whole.extend_from_slice(b"\r\n");
+    let mut facts = Facts::default();
+    match head(&whole, &mut facts) {
+        None => Verdict::No,
+        Some(_) => Verdict::Certain(Finding {
+            facts,
+            ..Finding::default()
+        }),
+    }
+}
+
+/// `None` where the first line is no request line.
+fn request(bytes: &[u8], facts: &mut Facts) -> Option<Head> {
+    let mut headers = [httparse::EMPTY_HEADER; MOST_HEADERS];
+    let mut request = Request::new(&mut headers);
+    let head = sound(request.parse(bytes))?;
+    // `httparse` reads over empty lines in front; without a version it has seen nothing else.
+    request.version?;
+    if matches!(head, Head::Cut) {
+        return Some(head);
+    }
+    facts.user_agent = text(value(request.headers, "user-agent"));
+    let host = value(request.headers, "host").or(request.path.and_then(authority));
+    facts.server_name = host.and_then(host_name);
+    Some(head)
+}
+
+/// The first response that is final; the interim ones before it are read over. `None` where the
+/// first line is no status line.
+fn responses(bytes: &[u8], facts: &mut Facts) -> Option<Head> {
+    let mut rest = bytes;
+    loop {
+        match response(rest, facts) {
+            Some(Head::Interim(length)) => rest = rest.get(length..).unwrap_or_default(),
+            None if rest.len() < bytes.len() => return Some(Head::Read),
+            head => return head,
+        }
+        if rest.is_empty() {
+            return Some(Head::Cut);
+        }
+    }
+}
+
+fn response(bytes: &[u8], facts: &mut Facts) -> Option<Head> {
+    let mut headers = [httparse::EMPTY_HEADER; MOST_HEADERS];
+    let mut response = Response::new(&mut headers);
+    let parsed = response.parse(bytes);
+    let head = sound(parsed)?;
+    match (parsed, response.code) {
+        // Switching protocols (101) is the last response in HTTP.
+        (Ok(Status::Complete(length)), Some(100 | 102..=199)) => Some(Head::Interim(length)),
+        (Ok(Status::Partial), _) => Some(head),
+        _ => {
+            facts.content_type = value(response.headers, "content-type").and_then(media_type);
+            Some(head)
+        }
+    }
+}
+
+/// `None` for a fault in the first line. One behind it leaves the label as it is, and of the fields
+/// those before the fault.
+fn sound(parsed: Result<Status<usize>, Error>) -> Option<Head> {
+    match parsed {
+        Ok(Status::Complete(_)) => Some(Head::Read),
+        Ok(Status::Partial) => Some(Head::Cut),
+        Err(Error::HeaderName | Error::HeaderValue | Error::TooManyHeaders) => Some(Head::Read),
+        Err(Error::NewLine | Error::Status | Error::Token | Error::Version) => None,
+    }
+}
+
+fn value<'a>(headers: &[Header<'a>], name: &str) -> Option<&'a [u8]> {
+    let field = headers
+        .iter()
+        .find(|field| field.name.eq_ignore_ascii_case(name))?;
+    Some(field.value)
+}
+
+fn text(value: Option<&[u8]>) -> Option<Sensitive> {
+    let text = String::from_utf8_lossy(value?.trim_ascii());
+    (!text.is_empty()).then(|| Sensitive::new(text))
+}
+
+/// Of a target in absolute form (RFC 9112, section 3.2.2).
+fn authority(target: &str) -> Option<&[u8]> {
+    let (_, rest) = target.split_once("://")?;
+    rest.split(['/', '?']).next().map(str::as_bytes)
+}
+
+/// A host without its port, in lower case (RFC 3986, section 3.2.2).
+fn host_name(host: &[u8]) -> Option<Sensitive> {
+    let host = std::str::from_utf8(host.trim_ascii()).ok()?;
+    let name = match host.strip_prefix('[') {
+        Some(literal) => literal.split(']').next(),
+        None => host.split(':').next(),
+    };
+    let name = name.filter(|name| (1..=255).contains(&name.len()))?;
+    Some(Sensitive::new(name.to_ascii_lowercase()))
+}
+
+/// `type/subtype` of a content type, in lower case and without parameters (RFC 9110, 8.3.1).
+fn media_type(value: &[u8]) -> Option<String> {
+    let essence = value.split(|&byte| byte == b';').next()?.trim_ascii();
+    let token = |byte: &u8| byte.is_ascii_alphanumeric() || b"!#$&-^_.+*".contains(byte);
+    let mut names = essence.split(|&byte| byte == b'/');
+    let (first, second, third) = (names.next()?, names.next()?, names.next());
+    let named = |name: &[u8]| !name.is_empty() && name.iter().all(token);
+    let sound = named(first) && named(second) && third.is_none() && essence.len() <= 127;
+    let text = std::str::from_utf8(essence).ok().filter(|_| sound)?;
+    Some(text.to_ascii_lowercase())
+}

@@ -1,0 +1,241 @@
+//! The one door to payload bytes: it hands out checked parts only and names what was missing.
+
+use std::fmt;
+
+/// Why a part could not be read. The text names the part.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Fault {
+    /// The bytes end before the part does; more of them may complete it.
+    Short(&'static str),
+    /// The bytes break the protocol's rule; no further byte can mend that.
+    Wrong(&'static str),
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Short(part) => write!(f, "the bytes end within the {part}"),
+            Self::Wrong(part) => write!(f, "not a valid {part}"),
+        }
+    }
+}
+
+/// Reads forward over bytes that nobody has checked yet, integers in network byte order.
+#[derive(Clone, Copy)]
+pub(super) struct Reader<'a> {
+    rest: &'a [u8],
+    /// All of the bytes are here, so an end within a part is a wrong length, not a short read.
+    closed: bool,
+}
+
+impl<'a> Reader<'a> {
+    /// Over the beginning of something longer.
+    pub(super) fn open(bytes: &'a [u8]) -> Self {
+        Self {
+            rest: bytes,
+            closed: false,
+        }
+    }
+
+    /// Over the first `length` bytes of `bytes`: closed when they are all here.
+    pub(super) fn bounded(bytes: &'a [u8], length: usize) -> Self {
+        match bytes.get(..length) {
+            Some(rest) => Self { rest, closed: true },
+            None => Self::open(bytes),
+        }
+    }
+
+    /// What has not been read.
+    pub(super) fn rest(&self) -> &'a [u8] {
+        self.rest
+    }
+
+    /// Nothing is left and nothing will come.
+    pub(super) fn at_end(&self) -> bool {
+        self.closed && self.rest.is_empty()
+    }
+
+    fn short(&self, part: &'static str) -> Fault {
+        if self.closed {
+            Fault::Wrong(part)
+        } else {
+            Fault::Short(part)
+        }
+    }
+
+    /// The next `length` bytes.
+    pub(super) fn take(&mut self, length: usize, part: &'static str) -> Result<&'a [u8], Fault> {
+        let (taken, rest) = self
+            .rest
+            .split_at_checked(length)
+            .ok_or_else(|| self.short(part))?;
+        self.rest = rest;
+        Ok(taken)
+    }
+
+    fn array<const N: usize>(&mut self, part: &'static str) -> Result<[u8; N], Fault> {
+        let (taken, rest) = self
+            .rest
+            .split_first_chunk::<N>()
+            .ok_or_else(|| self.short(part))?;
+        self.rest = rest;
+        Ok(*taken)
+    }
+
+    /// One byte.
+    pub(super) fn u8(&mut self, part: &'static str) -> Result<u8, Fault> {
+        self.array::<1>(part).map(u8::from_be_bytes)
+    }
+
+    /// Two bytes.
+    pub(super) fn u16(&mut self, part: &'static str) -> Result<u16, Fault> {
+        self.array(part).map(u16::from_be_bytes)
+    }
+
+    /// Three bytes.
+    pub(super) fn u24(&mut self, part: &'static str) -> Result<u32, Fault> {
+        let [a, b, c] = self.array(part)?;
+        Ok(u32::from_be_bytes([0, a, b, c]))
+    }
+
+    /// Four bytes.
+    pub(super) fn u32(&mut self, part: &'static str) -> Result<u32, Fault> {
+        self.array(part).map(u32::from_be_bytes)
+    }
+
+    /// A reader over the next `length` bytes, or over as many as there are: an end within them is
+    /// short where they are not all here, wrong where they are. It never lends more than this
+    /// reader may still get.
+    pub(super) fn part(&mut self, length: usize, part: &'static str) -> Result<Reader<'a>, Fault> {
+        if length > self.rest.len() && self.closed {
+            return Err(Fault::Wrong(part));
+        }
+        let inner = Reader::bounded(self.rest, length);
+        self.rest = self.rest.get(length..).unwrap_or_default();
+        Ok(inner)
+    }
+
+    /// [`Reader::part`] behind a length of one byte.
+    pub(super) fn part8(&mut self, part: &'static str) -> Result<Reader<'a>, Fault> {
+        let length = usize::from(self.u8(part)?);
+        self.part(length, part)
+    }
+
+    /// [`Reader::part`] behind a length of two bytes.
+    pub(super) fn part16(&mut self, part: &'static str) -> Result<Reader<'a>, Fault> {
+        let length = usize::from(self.u16(part)?);
+        self.part(length, part)
+    }
+
+    /// Exactly `pattern`, letters in either case.
+    pub(super) fn literal(&mut self, pattern: &[u8], part: &'static str) -> Result<(), Fault> {
+        let present = self.rest.len().min(pattern.len());
+        let (taken, rest) = self.rest.split_at(present);
+        let expected = pattern.get(..present).unwrap_or_default();
+        if !taken.eq_ignore_ascii_case(expected) {
+            return Err(Fault::Wrong(part));
+        }
+        if present < pattern.len() {
+            return Err(self.short(part));
+        }
+        self.rest = rest;
+        Ok(())
+    }
+
+    /// A line of printable ASCII (and tabs) up to LF, of at most `limit` bytes with its end;
+    /// without CR and LF.
+    pub(super) fn line(&mut self, limit: usize, part: &'static str) -> Result<&'a [u8], Fault> {
+        let within = self.rest.get(..limit).unwrap_or(self.rest);
+        let end = within.iter().position(|&byte| byte == b'\n');
+        let text = within
+            .get(..end.unwrap_or(within.len()))
+            .unwrap_or_default();
+        let text = text.strip_suffix(b"\r").unwrap_or(text);
+        if !text
+            .iter()
+            .all(|&b| b == b'\t' || b == b' ' || b.is_ascii_graphic())
+        {
+            return Err(Fault::Wrong(part));
+        }
+        match end {
+            Some(end) => {
+                self.rest = self.rest.get(end + 1..).unwrap_or_default();
+                Ok(text)
+            }
+            None if within.len() == limit => Err(Fault::Wrong(part)),
+            None => Err(self.short(part)),
+        }
+    }
+
+    /// The rule of `part` holds.
+    pub(super) fn require(holds: bool, part: &'static str) -> Result<(), Fault> {
+        if holds {
+            Ok(())
+        } else {
+            Err(Fault::Wrong(part))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn integers_are_read_in_network_byte_order() {
+        let mut reader = Reader::open(&[1, 2, 3, 4, 5, 6, 7, 8, 9, 10]);
+        assert_eq!(reader.u8("a"), Ok(1));
+        assert_eq!(reader.u16("b"), Ok(0x0203));
+        assert_eq!(reader.u24("c"), Ok(0x0004_0506));
+        assert_eq!(reader.u32("d"), Ok(0x0708_090a));
+        assert_eq!(reader.u8("e"), Err(Fault::Short("e")));
+    }
+
+    #[test]
+    fn a_part_that_is_not_all_here_is_short_and_a_part_that_overruns_its_parent_is_wrong() {
+        let mut reader = Reader::open(&[4, 1, 2]);
+        let mut cut = reader.part8("list").unwrap();
+        assert_eq!(cut.take(3, "item"), Err(Fault::Short("item")));
+
+        let mut whole = Reader::bounded(&[4, 1, 2], 3);
+        assert!(
+            whole
+                .part8("list")
+                .is_err_and(|f| f == Fault::Wrong("list"))
+        );
+    }
+
+    #[test]
+    fn a_closed_part_names_the_item_that_does_not_fit() {
+        let mut reader = Reader::open(&[2, 1, 2, 3]);
+        let mut part = reader.part8("list").unwrap();
+        assert_eq!(part.u24("item"), Err(Fault::Wrong("item")));
+        assert_eq!(reader.u8("next"), Ok(3));
+        assert_eq!(Fault::Wrong("item").to_string(), "not a valid item");
+    }
+
+    #[test]
+    fn a_literal_is_short_as_long_as_it_agrees() {
+        assert_eq!(
+            Reader::open(b"SS").literal(b"SSH-", "x"),
+            Err(Fault::Short("x"))
+        );
+        assert_eq!(
+            Reader::open(b"SX").literal(b"SSH-", "x"),
+            Err(Fault::Wrong("x"))
+        );
+        assert_eq!(Reader::open(b"ssh-2").literal(b"SSH-", "x"), Ok(()));
+    }
+
+    #[test]
+    fn a_line_ends_at_lf_holds_only_text_and_has_a_limit() {
+        let mut reader = Reader::open(b"220 ready\r\nEHLO");
+        assert_eq!(reader.line(64, "line"), Ok(&b"220 ready"[..]));
+        assert_eq!(reader.line(64, "line"), Err(Fault::Short("line")));
+        assert_eq!(reader.line(4, "line"), Err(Fault::Wrong("line")));
+        assert_eq!(
+            Reader::open(b"a\0b\n").line(64, "l"),
+            Err(Fault::Wrong("l"))
+        );
+    }
+}

@@ -1,0 +1,96 @@
+//! SMTP by the server's greeting or the client's (RFC 5321, sections 3.1 and 4.1.1.1). A session
+//! that goes on in TLS (STARTTLS, RFC 3207) stays SMTP: only its beginning is judged.
+
+use super::{
+    reader::{Fault, Reader},
+    registry::{Dissector, Service, Speech, Transport, Verdict},
+};
+
+pub(super) static DISSECTOR: Dissector = Dissector {
+    service: Service::new("SMTP", "Email"),
+    transports: &[Transport::Tcp],
+    both_sides: false,
+    probe,
+};
+
+/// Transfer, submission (RFC 6409) and the port that providers offer beside it.
+const PORTS: [u16; 3] = [25, 587, 2525];
+/// With CR and LF (RFC 5321, section 4.5.3.1).
+const LONGEST_LINE: usize = 512;
+
+fn probe(speech: &Speech<'_>) -> Verdict {
+    let judged = match speech.bytes.first() {
+        None => return Verdict::Unsure,
+        Some(b'2' | b'5') => greeting(speech),
+        Some(_) => hello(speech.bytes),
+    };
+    match judged {
+        Ok(()) => Verdict::plain(),
+        Err(fault) => fault.into(),
+    }
+}
+
+/// `220 domain text`, or `554` for no service. FTP greets with 220 too, so away from SMTP's ports
+/// the text has to name the protocol, as the word ESMTP (RFC 1869) commonly does.
+fn greeting(speech: &Speech<'_>) -> Result<(), Fault> {
+    let mut reader = Reader::open(speech.bytes);
+    let line = reader.line(LONGEST_LINE, "greeting")?;
+    let text = line.get(4..).unwrap_or_default();
+    let formed = matches!(
+        line,
+        [b'2', b'2', b'0', b' ' | b'-', ..] | [b'5', b'5', b'4', b' ', ..]
+    );
+    Reader::require(formed, "greeting")?;
+    let named = text
+        .split(|&byte| !byte.is_ascii_alphanumeric())
+        .any(|word| word.eq_ignore_ascii_case(b"ESMTP") || word.eq_ignore_ascii_case(b"SMTP"));
+    Reader::require(named || PORTS.contains(&speech.port), "SMTP greeting")
+}
+
+/// `EHLO domain` or `HELO domain`.
+fn hello(bytes: &[u8]) -> Result<(), Fault> {
+    let mut reader = Reader::open(bytes);
+    match bytes.first() {
+        Some(b'H' | b'h') => reader.literal(b"HELO ", "HELO")?,
+        _ => reader.literal(b"EHLO ", "EHLO")?,
+    }
+    let domain = reader.line(LONGEST_LINE, "domain")?;
+    Reader::require(domain.first().is_some_and(u8::is_ascii_graphic), "domain")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn certain(port: u16, bytes: &[u8]) -> bool {
+        let speech = Speech {
+            transport: Transport::Tcp,
+            port,
+            bytes,
+            finished: false,
+        };
+        matches!(probe(&speech), Verdict::Certain(_))
+    }
+
+    #[test]
+    fn a_greeting_on_a_mail_port_is_smtp() {
+        assert!(certain(25, b"220 mail.example.org ready\r\n"));
+        assert!(certain(587, b"220-mail.example.org\r\n220 ready\r\n"));
+        assert!(certain(25, b"554 No SMTP service here\r\n"));
+    }
+
+    #[test]
+    fn a_greeting_elsewhere_has_to_name_the_protocol() {
+        assert!(certain(1025, b"220 mail.example.org ESMTP Postfix\r\n"));
+        assert!(!certain(21, b"220 (vsFTPd 3.0.3)\r\n"));
+    }
+
+    #[test]
+    fn the_client_hello_is_smtp_on_any_port_once_its_line_is_whole() {
+        assert!(certain(1025, b"EHLO [192.0.2.1]\r\n"));
+        assert!(certain(1025, b"helo client.example\r\n"));
+        assert!(!certain(25, b"EHLO client.exam"));
+        assert!(!certain(25, b"EHLO \r\n"));
+        assert!(!certain(25, b"HELP\r\n"));
+    }
+}

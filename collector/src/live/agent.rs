@@ -1,0 +1,539 @@
+//! The agent: what it holds, how it starts, ticks and stops. Synchronous, time is an argument;
+//! `serve` drives it.
+
+use std::collections::HashSet;
+
+use anyhow::{Context, bail};
+use collector_common::{
+    books::Books,
+    expiry::{self, End},
+    flow::{Flow, state},
+    key::FlowKey,
+    settings::Sweep,
+    wire::Tally,
+};
+use tracing::{info, warn};
+use zerocopy::FromBytes;
+
+use super::{
+    Options,
+    attach::{self, Attachment},
+    conservation::{Amount, Balance, Status, Taken, by_hook, by_reason},
+    interface::{Interface, refuse_stacked},
+    kernel::{Kernel, pin_folder},
+    pins::{Instance, Lock, PinFolder, folders_naming},
+    rings, seeds,
+    seeds::Seeds,
+    sys,
+};
+use crate::{
+    pipeline::{Pipeline, PipelineConfig, Tap, WallClock},
+    record::RecordId,
+};
+
+/// A running meter.
+pub struct Agent<T: Tap> {
+    kernel: Kernel,
+    hooks: Vec<Attachment>,
+    pipeline: Pipeline<T>,
+    seeds: Seeds,
+    interfaces: Vec<Interface>,
+    options: Options,
+    instance: Instance,
+    pins: Option<PinFolder>,
+    /// Of late packets, what is in records: see [`Taken`].
+    late_written: Tally,
+    lost_in_crash: Tally,
+    /// The last pass whose cuts are on disk.
+    committed: u64,
+    /// For the packet rate: seen at the last two ticks, and when.
+    rate: [(u64, u64); 2],
+    started: u64,
+    watch: HookWatch,
+    _lock: Lock,
+}
+
+/// What an agent did, for its last line and for tests.
+#[derive(Clone, Debug)]
+pub struct Summary {
+    /// The kernel's counters at the end.
+    pub books: Books,
+    /// In records and counters.
+    pub written: Tally,
+    /// Records and failed flows.
+    pub flows: u64,
+    /// Late packets that killed agents had read and not yet put anywhere.
+    pub lost_in_crash: Tally,
+    /// Whether everything seen is somewhere; exact, since nothing arrives any more.
+    pub balance: Balance,
+}
+
+impl<T: Tap> Agent<T> {
+    /// Loads, takes over what a crash left, attaches.
+    ///
+    /// # Errors
+    /// Says what is missing and what to do; nothing of ours stays behind then, except what a
+    /// crashed agent had left before.
+    pub fn start(options: Options, config: PipelineConfig, tap: T) -> anyhow::Result<Self> {
+        let named = options.interfaces.iter().map(|name| Interface::named(name));
+        let interfaces: Vec<_> = named.collect::<Result<_, _>>()?;
+        refuse_stacked(&interfaces)?;
+        let lock = Lock::take(&options.run_root, &interfaces)?;
+        let (instance, folder) = pin_folder(&options, &interfaces)?;
+        refuse_other_pins(&options, &interfaces, &folder)?;
+        // Several objects find each other's maps by pins, which --no-pin takes away afterwards.
+        let shared = options.pin || interfaces.len() > 1;
+        if shared {
+            folder.create()?;
+        }
+        let fresh = !folder.holds_maps();
+        let pins = shared.then_some(&folder);
+        let started = Self::attached(&options, &interfaces, config, tap, pins);
+        if fresh && (started.is_err() || !options.pin) {
+            folder
+                .remove()
+                .with_context(|| "unpinning after the start")?;
+        }
+        let (kernel, hooks, pipeline) = started?;
+        let now = sys::boot_time();
+        let committed = now;
+        let watch = HookWatch::new(&interfaces, &kernel)?;
+        let pins = options.pin.then_some(folder);
+        let mut agent = Self {
+            kernel,
+            hooks,
+            pipeline,
+            seeds: Seeds::default(),
+            interfaces,
+            options,
+            instance,
+            pins,
+            late_written: Tally::default(),
+            lost_in_crash: Tally::default(),
+            committed: if fresh { committed } else { 0 },
+            rate: [(0, now); 2],
+            started: now,
+            watch,
+            _lock: lock,
+        };
+        agent.inherit()?;
+        Ok(agent)
+    }
+
+    /// Loads and attaches; the order keeps the time without a program short.
+    fn attached(
+        options: &Options,
+        interfaces: &[Interface],
+        config: PipelineConfig,
+        tap: T,
+        pins: Option<&PinFolder>,
+    ) -> anyhow::Result<(Kernel, Vec<Attachment>, Pipeline<T>)> {
+        sys::grace_period().context(
+            "this kernel can't wait for running programs (nohz_full); closing would not be exact",
+        )?;
+        let mut kernel = Kernel::load(interfaces, options, pins)?;
+        let pipeline = Pipeline::new(config, kernel.lineage, tap)?;
+        let kept = options.pin.then_some(pins).flatten();
+        let mut hooks = Vec::new();
+        for (object, interface) in kernel.objects.iter_mut().zip(interfaces) {
+            hooks.extend(attach::attach(object, interface, options, kept)?);
+        }
+        for hook in &hooks {
+            info!("attached: {}", hook.description);
+        }
+        Ok((kernel, hooks, pipeline))
+    }
+
+    /// After a crash: what the dead agent had read from the ring and put nowhere is lost, and it
+    /// is known how much: the records say how many were sent before them.
+    fn inherit(&mut self) -> anyhow::Result<()> {
+        let totals = self.pipeline.written();
+        self.late_written = totals.late_written();
+        if !self.kernel.taken_over {
+            return Ok(());
+        }
+        let settled = Books::sum(&self.kernel.books.read()?).settled;
+        self.drain();
+        let cpus = self.kernel.books.read()?;
+        self.drain();
+        let read = cpus
+            .iter()
+            .enumerate()
+            .fold(Tally::default(), |sum, (cpu, books)| {
+                sum.plus(self.seeds.read_before(cpu as u32, books.late))
+            });
+        self.lost_in_crash = read.since(settled.plus(self.late_written));
+        info!(
+            lost_packets = self.lost_in_crash.packets,
+            "took over the maps and hooks of an agent that did not stop cleanly"
+        );
+        Ok(())
+    }
+
+    /// Empties the rings. Cheap when they are empty.
+    pub fn drain(&mut self) {
+        let pipeline = &mut self.pipeline;
+        rings::drain_samples(&mut self.kernel.samples, |header, bytes| {
+            pipeline.sample(header, bytes);
+        });
+        let seeds = &mut self.seeds;
+        rings::drain_late(&mut self.kernel.late, |late| seeds.add(late));
+    }
+
+    /// One tick: closes what is due at `now` (nanoseconds since boot), writes and syncs it, puts
+    /// late packets back.
+    ///
+    /// # Errors
+    /// System calls that should not fail. A disk that can't be written is no error here: the
+    /// pipeline keeps or counts what waits.
+    pub fn tick(&mut self, now: u64) -> anyhow::Result<()> {
+        self.pass(now, false)?;
+        let seen = Books::sum(&self.kernel.books.read()?).seen_total();
+        self.rate = [self.rate[1], (seen.packets, now)];
+        self.watch.look(&self.interfaces, &self.kernel);
+        Ok(())
+    }
+
+    /// A pass over the table. The order makes it exact: mark, wait until nobody adds any more,
+    /// read, write, sync, delete; only then do packets of these keys open new entries.
+    fn pass(&mut self, now: u64, all: bool) -> anyhow::Result<()> {
+        self.drain();
+        let parameters = Sweep {
+            now,
+            pass: now,
+            committed: self.committed,
+            all: all.into(),
+            timeouts: self.options.timeouts,
+        };
+        let due = self
+            .kernel
+            .sweep(&parameters)
+            .context("sweeping the flow table")?;
+        let due = <[FlowKey]>::ref_from_bytes(&due)
+            .map_err(|_| anyhow::anyhow!("the kernel handed out part of a key"))?;
+        if !due.is_empty() {
+            sys::grace_period().context("waiting for running programs")?;
+            self.drain();
+        }
+        self.pipeline
+            .set_clock(WallClock::of(sys::wall_time(), sys::boot_time()));
+        let closing = self.write_due(due, all)?;
+        let next = self.put_back(&closing)?;
+        self.commit(now);
+        for key in &closing {
+            self.kernel
+                .flows
+                .delete(key)
+                .context("deleting a closed flow")?;
+        }
+        self.committed = now;
+        self.plant_or_write(next)?;
+        Ok(())
+    }
+
+    /// Writes a record for each due key and returns those that are to be deleted.
+    fn write_due(&mut self, due: &[FlowKey], all: bool) -> anyhow::Result<HashSet<FlowKey>> {
+        let mut closing = HashSet::with_capacity(due.len());
+        for key in due {
+            let entry = self
+                .kernel
+                .flows
+                .get(key)
+                .context("reading a closing flow")?;
+            let Some(entry) = entry else { continue };
+            let mut flow = Flow { key: *key, entry };
+            if entry.state & state::CLOSING == 0 {
+                self.write(&flow, End::Active);
+                continue;
+            }
+            closing.insert(*key);
+            let natural = expiry::natural_end(&entry);
+            let end = if all && !expiry::has_ended(&entry) {
+                End::Shutdown
+            } else {
+                natural
+            };
+            if let Some(rest) = self.seeds.take_rest_of(&flow) {
+                flow.entry.absorb::<collector_common::flow::Owned>(&rest);
+                self.late_written = self.late_written.plus(seeds::total(&rest));
+            }
+            self.write(&flow, end);
+        }
+        Ok(closing)
+    }
+
+    fn write(&mut self, flow: &Flow, end: End) {
+        let id = RecordId {
+            flow: flow.entry.id,
+            part: flow.entry.part,
+        };
+        let counts = flow.entry.counts();
+        // A part without packets is no record; one in the spool already is not written again.
+        if counts[0].plus(counts[1]).packets > 0 && !self.pipeline.already_written(&id) {
+            self.pipeline.flow_ended(flow, counts, end);
+        }
+    }
+
+    /// Late packets go back into the table, or are written as they are where it is full. Those
+    /// whose key is being closed wait until it is gone: they are returned.
+    fn put_back(&mut self, closing: &HashSet<FlowKey>) -> anyhow::Result<Vec<Flow>> {
+        let (open, finished) = self.seeds.take();
+        for flow in finished {
+            self.write_late(&flow, expiry::natural_end(&flow.entry));
+        }
+        let (next, open): (Vec<_>, Vec<_>) = open
+            .into_iter()
+            .partition(|flow| closing.contains(&flow.key));
+        let refused = self.plant(&open)?;
+        for flow in refused {
+            self.write_late(&flow, End::Overflow);
+        }
+        Ok(next)
+    }
+
+    fn plant_or_write(&mut self, seeds: Vec<Flow>) -> anyhow::Result<()> {
+        let refused = self.plant(&seeds)?;
+        if refused.is_empty() {
+            return Ok(());
+        }
+        for flow in refused {
+            self.write_late(&flow, End::Overflow);
+        }
+        self.commit(self.committed);
+        Ok(())
+    }
+
+    /// Those that did not find their way into the table.
+    fn plant(&mut self, seeds: &[Flow]) -> anyhow::Result<Vec<Flow>> {
+        let planted = self
+            .kernel
+            .plant(seeds)
+            .context("putting late packets back")?;
+        let refused = seeds.iter().zip(planted).filter(|(_, planted)| !planted);
+        Ok(refused.map(|(flow, _)| *flow).collect())
+    }
+
+    fn write_late(&mut self, flow: &Flow, end: End) {
+        self.late_written = self.late_written.plus(seeds::total(&flow.entry));
+        self.pipeline.flow_ended(flow, flow.entry.counts(), end);
+    }
+
+    fn commit(&mut self, now: u64) {
+        if let Err(error) = self
+            .pipeline
+            .commit(now, self.late_written, self.lost_in_crash)
+        {
+            warn!("writing: {error:#}; records wait in memory, then they are counted as unwritten");
+        }
+    }
+
+    /// Everything about the agent at this moment; walks the table.
+    ///
+    /// # Errors
+    /// Those of the system calls.
+    pub fn status(&mut self) -> anyhow::Result<Status> {
+        let before = Books::sum(&self.kernel.books.read()?);
+        let (mut live, mut flows) = (Tally::default(), 0);
+        self.kernel.flows.walk(|flow| {
+            live = live.plus(flow.entry.unwritten());
+            flows += 1;
+        })?;
+        let after = Books::sum(&self.kernel.books.read()?);
+        let taken = self.taken();
+        let now = sys::boot_time();
+        Ok(Status {
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            interfaces: self.options.interfaces.clone(),
+            hooks: self
+                .hooks
+                .iter()
+                .map(|hook| hook.description.clone())
+                .collect(),
+            uptime: (now - self.started) / 1_000_000_000,
+            live_flows: flows,
+            table_size: self.options.table_size.into(),
+            live: live.into(),
+            written: taken.written.into(),
+            flows_written: self.pipeline.written().flows(),
+            seen: by_hook(&after.seen),
+            interface: by_hook(&self.watch.interface_counters(&self.interfaces)),
+            packets_per_second: self.packets_per_second(),
+            reasons: by_reason(&after),
+            late: after.late.into(),
+            late_settled: after.settled.into(),
+            late_written: taken.late_written.into(),
+            lost_in_crash: Amount::from(self.lost_in_crash),
+            overflow: after.overflow,
+            samples: after.samples,
+            samples_lost: after.samples_lost,
+            balance: Balance::of(&before, &after, live, &taken),
+        })
+    }
+
+    fn taken(&self) -> Taken {
+        Taken {
+            written: self.pipeline.written().all(),
+            late_written: self.late_written,
+        }
+    }
+
+    fn packets_per_second(&self) -> u64 {
+        let [(earlier, then), (later, now)] = self.rate;
+        let nanoseconds = u128::from((now - then).max(1));
+        (u128::from(later.saturating_sub(earlier)) * 1_000_000_000 / nanoseconds) as u64
+    }
+
+    /// The instance's name, for its socket.
+    #[must_use]
+    pub fn instance(&self) -> &Instance {
+        &self.instance
+    }
+
+    /// Descriptors to poll: they are readable when a ring fills up.
+    pub(super) fn rings(&self) -> [std::os::fd::RawFd; 2] {
+        use std::os::fd::AsRawFd;
+        [
+            self.kernel.samples.as_raw_fd(),
+            self.kernel.late.as_raw_fd(),
+        ]
+    }
+
+    /// Sets the programs' time; for tests, with [`Options::test_clock`].
+    ///
+    /// # Errors
+    /// Those of the system call.
+    pub fn set_clock(&self, now: u64) -> anyhow::Result<()> {
+        Ok(self.kernel.set_clock(now)?)
+    }
+
+    /// The loaded programs of the first interface; for tests that run them by hand.
+    pub fn object(&mut self) -> Option<&mut aya::Ebpf> {
+        self.kernel.objects.first_mut()
+    }
+
+    /// Detaches, waits, writes all that is live, closes the file, unpins.
+    ///
+    /// # Errors
+    /// Where a step failed; the steps behind it are still tried.
+    pub fn stop(mut self) -> anyhow::Result<(Summary, T)> {
+        for hook in std::mem::take(&mut self.hooks) {
+            hook.detach()?;
+        }
+        sys::grace_period().context("waiting for running programs")?;
+        let now = sys::boot_time();
+        self.pass(now, false)?;
+        // A seed that went back in on the first round leaves on the second.
+        for round in 1..=2 {
+            self.pass(now + round, true)?;
+        }
+        let books = Books::sum(&self.kernel.books.read()?);
+        let mut live = Tally::default();
+        self.kernel
+            .flows
+            .walk(|flow| live = live.plus(flow.entry.unwritten()))?;
+        let balance = Balance::of(&books, &books, live, &self.taken());
+        if let Some(pins) = &self.pins {
+            pins.remove().context("unpinning")?;
+        }
+        let summary = Summary {
+            books,
+            written: self.taken().written,
+            flows: self.pipeline.written().flows(),
+            lost_in_crash: self.lost_in_crash,
+            balance,
+        };
+        let tap = self
+            .pipeline
+            .close()
+            .context("closing the file; its spool stays")?;
+        Ok((summary, tap))
+    }
+}
+
+fn refuse_other_pins(
+    options: &Options,
+    interfaces: &[Interface],
+    ours: &PinFolder,
+) -> anyhow::Result<()> {
+    let others = folders_naming(&options.pin_root, interfaces)?;
+    if let Some(other) = others.iter().find(|folder| folder.path() != ours.path()) {
+        bail!(
+            "a dead agent of another version, or of another set of interfaces, left programs and \
+             counts in {}; start it once more to write them, or drop them with `collector detach \
+             --iface {}`",
+            other.path().display(),
+            options.interfaces.join(" --iface ")
+        );
+    }
+    Ok(())
+}
+
+/// Whether the hooks see what the interfaces count: another program may hide ours.
+struct HookWatch {
+    /// Counters of the interfaces when the agent started.
+    base: [Tally; 2],
+    seen_base: [Tally; 2],
+    looks: u32,
+    told: [bool; 2],
+}
+
+/// Ticks after which a hook that saw nothing is reported.
+const PATIENCE: u32 = 5;
+
+impl HookWatch {
+    fn new(interfaces: &[Interface], kernel: &Kernel) -> anyhow::Result<Self> {
+        let seen_base = Books::sum(&kernel.books.read()?).seen;
+        Ok(Self {
+            base: sum_counters(interfaces),
+            seen_base,
+            looks: 0,
+            told: [false; 2],
+        })
+    }
+
+    fn interface_counters(&self, interfaces: &[Interface]) -> [Tally; 2] {
+        let named = interfaces
+            .iter()
+            .filter_map(|one| Interface::named(&one.name).ok());
+        let now = sum_counters(&named.collect::<Vec<_>>());
+        [now[0].since(self.base[0]), now[1].since(self.base[1])]
+    }
+
+    fn look(&mut self, interfaces: &[Interface], kernel: &Kernel) {
+        if self.told == [true; 2] {
+            return;
+        }
+        let Ok(cpus) = kernel.books.read() else {
+            return;
+        };
+        let books = Books::sum(&cpus);
+        let counted = self.interface_counters(interfaces);
+        self.looks += 1;
+        for hook in collector_common::books::Hook::ALL {
+            let index = hook as usize;
+            let hook = hook.as_str();
+            let seen = books.seen[index].since(self.seen_base[index]).packets;
+            if self.told[index] {
+                continue;
+            }
+            if seen > 0 {
+                info!(hook, packets = seen, "the hook sees packets");
+                self.told[index] = true;
+            } else if counted[index].packets > 0 && self.looks >= PATIENCE {
+                warn!(
+                    hook,
+                    packets = counted[index].packets,
+                    "the interface carries packets that the hook does not see: another program \
+                     on it ends the chain before ours (`bpftool net`)"
+                );
+                self.told[index] = true;
+            }
+        }
+    }
+}
+
+fn sum_counters(interfaces: &[Interface]) -> [Tally; 2] {
+    interfaces.iter().fold([Tally::default(); 2], |sum, one| {
+        [sum[0].plus(one.counters[0]), sum[1].plus(one.counters[1])]
+    })
+}

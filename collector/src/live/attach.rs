@@ -1,0 +1,299 @@
+//! Attaching to an interface's hooks, and letting go.
+
+use std::{fs, path::PathBuf};
+
+use anyhow::{Context, bail};
+use aya::{
+    Ebpf,
+    programs::{
+        LinkOrder, SchedClassifier, TcAttachType, Xdp, XdpMode,
+        links::{FdLink, PinnedLink},
+        tc::{
+            NlOptions, SchedClassifierLink, TcAttachOptions, TcHandle, qdisc_add_clsact,
+            qdisc_detach_program,
+        },
+        xdp::XdpLink,
+    },
+};
+use collector_common::{books::Hook, names, packet::Link};
+use tracing::{info, warn};
+
+use super::{
+    Ingress, Options, TcFlavour,
+    ethtool::Offloads,
+    interface::Interface,
+    kernel::{program, verifier_log},
+    pins::PinFolder,
+};
+
+/// Where our filter sits on clsact: always the same place, so that a crashed agent's is replaced
+/// and never doubled.
+const PRIORITY: u16 = 1;
+const HANDLE: TcHandle = TcHandle::new(0, 0x0c01);
+
+/// How a hook is held.
+enum Held {
+    /// A link; detached when the descriptor closes, unless it is pinned at the path.
+    Link(FdLink, Option<PathBuf>),
+    /// A clsact filter; removed when this is dropped, kept by the kernel after a crash.
+    Filter(SchedClassifierLink),
+}
+
+/// One program on one hook of one interface.
+pub(super) struct Attachment {
+    held: Held,
+    /// What was attached, for the log: interface, hook, program, way.
+    pub(super) description: String,
+}
+
+impl Attachment {
+    /// Lets go of the hook. A packet may still be in the program: wait for a grace period.
+    pub(super) fn detach(self) -> anyhow::Result<()> {
+        match self.held {
+            Held::Link(link, pin) => {
+                if let Some(path) = pin {
+                    fs::remove_file(&path)
+                        .with_context(|| format!("unpinning {}", path.display()))?;
+                }
+                drop(link);
+            }
+            Held::Filter(filter) => drop(filter),
+        }
+        Ok(())
+    }
+}
+
+/// Attaches what one interface needs, ingress first.
+///
+/// # Errors
+/// Names the hook and what the kernel said.
+pub(super) fn attach(
+    object: &mut Ebpf,
+    interface: &Interface,
+    options: &Options,
+    pins: Option<&PinFolder>,
+) -> anyhow::Result<Vec<Attachment>> {
+    let mut attachments = vec![ingress(object, interface, options, pins)?];
+    // On a loopback device each packet comes in again: one hook sees it once.
+    if !interface.loopback {
+        attachments.push(classifier(object, interface, Hook::Egress, options, pins)?);
+    }
+    Ok(attachments)
+}
+
+fn ingress(
+    object: &mut Ebpf,
+    interface: &Interface,
+    options: &Options,
+    pins: Option<&PinFolder>,
+) -> anyhow::Result<Attachment> {
+    let pinned_xdp = pins.map(|pins| pin_path(pins, interface, names::METER_XDP));
+    let found_xdp = pinned_xdp.as_ref().is_some_and(|path| path.exists());
+    if found_xdp && options.ingress != Ingress::Xdp {
+        info!(
+            interface = interface.name,
+            "keeping XDP, where the last agent left it"
+        );
+    }
+    if options.ingress == Ingress::Xdp || found_xdp {
+        if let Some(attachment) = xdp(object, interface, pinned_xdp)? {
+            return Ok(attachment);
+        }
+    }
+    classifier(object, interface, Hook::Ingress, options, pins)
+}
+
+/// XDP in driver mode; `None` where the driver changed its offloads for it: then TC serves.
+fn xdp(
+    object: &mut Ebpf,
+    interface: &Interface,
+    pin: Option<PathBuf>,
+) -> anyhow::Result<Option<Attachment>> {
+    if interface.link != Link::Ethernet || interface.loopback {
+        bail!(
+            "{} can't run XDP in its driver; use --ingress tc",
+            interface.name
+        );
+    }
+    let name = &interface.name;
+    let meter: &mut Xdp = program(object, names::METER_XDP)?.try_into()?;
+    meter.load().map_err(verifier_log)?;
+    let description = format!("{name} ingress {} xdp, driver mode", names::METER_XDP);
+    if let Some(link) = take_pinned(pin.as_ref())? {
+        let link = XdpLink::try_from(link).context("a pin of ours that is no XDP link")?;
+        let id = meter
+            .attach_to_link(link)
+            .context("taking over the XDP link")?;
+        let link = meter.take_link(id)?.try_into()?;
+        return Ok(Some(Attachment {
+            held: Held::Link(link, pin),
+            description,
+        }));
+    }
+    let before = Offloads::of(name)?;
+    // Driver mode or nothing: generic XDP sees super-packets and can't tell their segments.
+    let id = meter.attach(name, XdpMode::Driver).with_context(|| {
+        format!(
+            "attaching XDP to {name}: the driver has no XDP, another program is there, or the \
+             MTU of {} does not fit; use --ingress tc",
+            interface.mtu
+        )
+    })?;
+    let link: FdLink = meter.take_link(id)?.try_into()?;
+    let changed = before.changed(&Offloads::of(name)?);
+    if !changed.is_empty() {
+        warn!(
+            interface = name,
+            changed = changed.join(", "),
+            "XDP changes the driver's offloads; metering ingress at TC instead"
+        );
+        return Ok(None);
+    }
+    Ok(Some(Attachment {
+        held: hold(link, pin)?,
+        description,
+    }))
+}
+
+fn classifier(
+    object: &mut Ebpf,
+    interface: &Interface,
+    hook: Hook,
+    options: &Options,
+    pins: Option<&PinFolder>,
+) -> anyhow::Result<Attachment> {
+    let (name, way) = match hook {
+        Hook::Ingress => (names::METER_TC_IN, TcAttachType::Ingress),
+        Hook::Egress => (names::METER_TC_OUT, TcAttachType::Egress),
+    };
+    let meter: &mut SchedClassifier = program(object, name)?.try_into()?;
+    meter.load().map_err(verifier_log)?;
+    let pin = pins.map(|pins| pin_path(pins, interface, name));
+    let device = &interface.name;
+    let at = format!("{device} {} {name}", hook.as_str());
+    if options.tc != TcFlavour::Clsact {
+        match tcx(meter, device, way, pin) {
+            Ok(held) => {
+                return Ok(Attachment {
+                    held,
+                    description: format!("{at} tcx, first"),
+                });
+            }
+            Err(error) if options.tc == TcFlavour::Tcx => {
+                return Err(error.context(format!("attaching to {device} by tcx (Linux 6.6)")));
+            }
+            Err(error) => {
+                info!(
+                    interface = device,
+                    reason = format!("{error:#}"),
+                    "no tcx, using clsact"
+                );
+            }
+        }
+    }
+    let filter = clsact(meter, device, way)
+        .with_context(|| format!("attaching a filter to {device}, {}", hook.as_str()))?;
+    Ok(Attachment {
+        held: Held::Filter(filter),
+        description: format!("{at} clsact"),
+    })
+}
+
+fn tcx(
+    meter: &mut SchedClassifier,
+    device: &str,
+    way: TcAttachType,
+    pin: Option<PathBuf>,
+) -> anyhow::Result<Held> {
+    if let Some(link) = take_pinned(pin.as_ref())? {
+        let link = SchedClassifierLink::try_from(link).context("a pin of ours, no tcx link")?;
+        let id = meter
+            .attach_to_link(link)
+            .context("taking over the tcx link")?;
+        return Ok(Held::Link(meter.take_link(id)?.try_into()?, pin));
+    }
+    let first = TcAttachOptions::TcxOrder(LinkOrder::first());
+    let id = meter.attach_with_options(device, way, first)?;
+    hold(meter.take_link(id)?.try_into()?, pin)
+}
+
+fn clsact(
+    meter: &mut SchedClassifier,
+    device: &str,
+    way: TcAttachType,
+) -> anyhow::Result<SchedClassifierLink> {
+    // It may be there already, ours or not: the filter tells.
+    let _ = qdisc_add_clsact(device);
+    let ours = SchedClassifierLink::attached(device, way, PRIORITY, HANDLE, None)?;
+    let id = match meter.attach_to_link(ours) {
+        Ok(id) => id,
+        Err(_) => {
+            let options = NlOptions {
+                priority: PRIORITY,
+                handle: HANDLE,
+                classid: None,
+            };
+            meter.attach_with_options(device, way, TcAttachOptions::Netlink(options))?
+        }
+    };
+    Ok(meter.take_link(id)?)
+}
+
+fn pin_path(pins: &PinFolder, interface: &Interface, program: &str) -> PathBuf {
+    pins.join(&format!("if{}_{program}", interface.index))
+}
+
+/// The link a crashed agent left, if any.
+fn take_pinned(pin: Option<&PathBuf>) -> anyhow::Result<Option<FdLink>> {
+    match pin {
+        Some(path) if path.exists() => {
+            let link = PinnedLink::from_pin(path)
+                .with_context(|| format!("opening the pinned link {}", path.display()))?;
+            Ok(Some(link.into()))
+        }
+        _ => Ok(None),
+    }
+}
+
+fn hold(link: FdLink, pin: Option<PathBuf>) -> anyhow::Result<Held> {
+    let Some(path) = pin else {
+        return Ok(Held::Link(link, None));
+    };
+    let pinned = link
+        .pin(&path)
+        .with_context(|| format!("pinning {}", path.display()))?;
+    Ok(Held::Link(pinned.into(), Some(path)))
+}
+
+/// Removes the filters that a dead agent left on clsact; none there is no error.
+///
+/// # Errors
+/// What the kernel said other than "not found".
+pub(super) fn remove_filters(interface: &Interface) -> anyhow::Result<usize> {
+    let mut removed = 0;
+    for (way, name) in [
+        (TcAttachType::Ingress, names::METER_TC_IN),
+        (TcAttachType::Egress, names::METER_TC_OUT),
+    ] {
+        match qdisc_detach_program(&interface.name, way, name) {
+            Ok(()) => removed += 1,
+            Err(error) if is_absent(&error) => {}
+            Err(error) => {
+                return Err(error).with_context(|| format!("removing {name}"));
+            }
+        }
+    }
+    Ok(removed)
+}
+
+/// No such filter, or no clsact at all.
+fn is_absent(error: &aya::programs::tc::TcError) -> bool {
+    use std::io::ErrorKind;
+
+    use aya::programs::tc::TcError;
+    match error {
+        TcError::IoError(error) => error.kind() == ErrorKind::NotFound,
+        TcError::NetlinkError(_) => true,
+        _ => false,
+    }
+}

@@ -1,0 +1,229 @@
+//! Conservation: seen = metered + reasons; metered = in records and counters + live.
+
+use std::collections::BTreeMap;
+
+use collector_common::{
+    books::{Books, Hook, Reason},
+    wire::Tally,
+};
+use serde::{Deserialize, Serialize};
+
+/// Packets and bytes, for people and scripts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Amount {
+    /// Wire packets.
+    pub packets: u64,
+    /// Wire bytes.
+    pub bytes: u64,
+}
+
+impl From<Tally> for Amount {
+    fn from(tally: Tally) -> Self {
+        Self {
+            packets: tally.packets,
+            bytes: tally.bytes,
+        }
+    }
+}
+
+/// What the agent has taken over from the kernel so far.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Taken {
+    /// In records and in counters for failed flows.
+    pub written: Tally,
+    /// Of `written`, what came as late or overflow records.
+    pub late_written: Tally,
+}
+
+/// Whether the books hold, in packets.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Balance {
+    /// Seen less reasons, when the reading began.
+    pub from: u64,
+    /// The same when it ended: what came meanwhile lies between.
+    pub to: u64,
+    /// Written, live and on the way.
+    pub metered: u64,
+    /// How far `metered` lies outside; 0 when the books hold.
+    pub difference: u64,
+}
+
+impl Balance {
+    /// Compares two readings of the kernel's counters with what was found between them.
+    ///
+    /// Late packets are left out on both sides: those that are in records or back in the table
+    /// are known (`late_written`, `settled`); the rest is on the way or was lost in a crash, and
+    /// no reading can tell the two apart.
+    #[must_use]
+    pub fn of(before: &Books, after: &Books, live: Tally, taken: &Taken) -> Self {
+        let expected = |books: &Books| {
+            (books.seen_total().packets + books.settled.packets + taken.late_written.packets)
+                .saturating_sub(books.reasons_total().packets + books.late.packets)
+        };
+        let (from, to) = (expected(before), expected(after));
+        let metered = taken.written.packets + live.packets;
+        let difference = if metered < from {
+            from - metered
+        } else {
+            metered.saturating_sub(to)
+        };
+        Self {
+            from,
+            to,
+            metered,
+            difference,
+        }
+    }
+
+    /// The books hold.
+    #[must_use]
+    pub fn holds(&self) -> bool {
+        self.difference == 0
+    }
+}
+
+/// The agent's answer to `collector status`.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct Status {
+    /// Version of the agent.
+    pub version: String,
+    /// Interfaces metered.
+    pub interfaces: Vec<String>,
+    /// What is attached where.
+    pub hooks: Vec<String>,
+    /// Seconds since this agent started.
+    pub uptime: u64,
+    /// Flows in the table.
+    pub live_flows: u64,
+    /// Entries the table has.
+    pub table_size: u64,
+    /// Packets and bytes of flows that are in no record yet.
+    pub live: Amount,
+    /// In records and in counters for failed flows.
+    pub written: Amount,
+    /// Records and failed flows written.
+    pub flows_written: u64,
+    /// By hook: what the programs saw.
+    pub seen: BTreeMap<String, Amount>,
+    /// By hook: what the interfaces' drivers counted meanwhile. They count buffers, not segments,
+    /// where offloads are on.
+    pub interface: BTreeMap<String, Amount>,
+    /// Packets a second over the last seconds, both hooks.
+    pub packets_per_second: u64,
+    /// By reason: what is in no flow.
+    pub reasons: BTreeMap<String, Amount>,
+    /// Sent as late or overflow records.
+    pub late: Amount,
+    /// Of these, what went back into the table.
+    pub late_settled: Amount,
+    /// Of these, what is in records of its own or of its closing flow.
+    pub late_written: Amount,
+    /// Late packets that a killed agent had read and not yet put anywhere.
+    pub lost_in_crash: Amount,
+    /// Packets that found the table full.
+    pub overflow: u64,
+    /// Payload samples handed over.
+    pub samples: u64,
+    /// Payload samples lost to a full ring.
+    pub samples_lost: u64,
+    /// Whether the books hold.
+    pub balance: Balance,
+}
+
+/// Tallies by reason, zeros included.
+#[must_use]
+pub fn by_reason(books: &Books) -> BTreeMap<String, Amount> {
+    let named = |reason: &Reason| {
+        (
+            reason.as_str().to_owned(),
+            Amount::from(books.reasons[*reason as usize]),
+        )
+    };
+    Reason::ALL.iter().map(named).collect()
+}
+
+/// Tallies by hook, zeros included.
+#[must_use]
+pub fn by_hook(tallies: &[Tally; 2]) -> BTreeMap<String, Amount> {
+    let named = |hook: &Hook| {
+        (
+            hook.as_str().to_owned(),
+            Amount::from(tallies[*hook as usize]),
+        )
+    };
+    Hook::ALL.iter().map(named).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn packets(packets: u64) -> Tally {
+        Tally {
+            packets,
+            bytes: packets * 100,
+        }
+    }
+
+    fn books(seen: u64, malformed: u64, late: u64, settled: u64) -> Books {
+        let mut books = Books {
+            late: packets(late),
+            settled: packets(settled),
+            ..Books::default()
+        };
+        books.seen[0] = packets(seen);
+        books.reasons[Reason::Malformed as usize] = packets(malformed);
+        books
+    }
+
+    #[test]
+    fn the_books_hold_when_everything_seen_is_somewhere() {
+        let quiet = books(100, 10, 0, 0);
+        let taken = Taken {
+            written: packets(60),
+            ..Taken::default()
+        };
+        assert!(Balance::of(&quiet, &quiet, packets(30), &taken).holds());
+    }
+
+    #[test]
+    fn a_missing_packet_and_a_packet_too_many_show() {
+        let quiet = books(100, 10, 0, 0);
+        let taken = Taken {
+            written: packets(60),
+            ..Taken::default()
+        };
+        assert_eq!(
+            Balance::of(&quiet, &quiet, packets(29), &taken).difference,
+            1
+        );
+        assert_eq!(
+            Balance::of(&quiet, &quiet, packets(31), &taken).difference,
+            1
+        );
+    }
+
+    #[test]
+    fn what_arrives_during_the_reading_may_or_may_not_be_in_the_table() {
+        let (before, after) = (books(100, 10, 0, 0), books(120, 10, 0, 0));
+        let taken = Taken {
+            written: packets(60),
+            ..Taken::default()
+        };
+        for live in 30..=50 {
+            assert!(Balance::of(&before, &after, packets(live), &taken).holds());
+        }
+        assert!(!Balance::of(&before, &after, packets(51), &taken).holds());
+    }
+
+    #[test]
+    fn late_packets_count_once_they_are_written_or_back_in_the_table() {
+        // 10 late: 4 back in the table, 3 in records, 3 on the way.
+        let quiet = books(100, 0, 10, 4);
+        let taken = Taken {
+            written: packets(53),
+            late_written: packets(3),
+        };
+        assert!(Balance::of(&quiet, &quiet, packets(44), &taken).holds());
+    }
+}

@@ -1,0 +1,84 @@
+//! Asking a running agent, and cleaning up after a dead one.
+
+use std::{
+    io::{BufRead, BufReader},
+    os::unix::net::UnixStream,
+    path::Path,
+    time::Duration,
+};
+
+use anyhow::{Context, bail};
+
+use super::{
+    Options,
+    attach::remove_filters,
+    conservation::Status,
+    interface::Interface,
+    pins::{Lock, folders_naming},
+};
+
+/// Longer than a walk over the largest table.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// The status of the agent behind `socket`.
+///
+/// # Errors
+/// Nobody listens there, or the answer is not understood.
+pub fn ask(socket: &Path) -> anyhow::Result<Status> {
+    let stream = UnixStream::connect(socket).with_context(|| {
+        format!(
+            "no agent answers at {}; is `collector run` running?",
+            socket.display()
+        )
+    })?;
+    stream.set_read_timeout(Some(PATIENCE))?;
+    let mut line = String::new();
+    BufReader::new(stream)
+        .read_line(&mut line)
+        .context("reading the agent's answer")?;
+    serde_json::from_str(&line).context("the agent's answer is not understood: other versions?")
+}
+
+/// The one socket below `root`.
+///
+/// # Errors
+/// None, or several: then `--iface` tells them apart.
+pub fn only_socket(root: &Path) -> anyhow::Result<std::path::PathBuf> {
+    let entries = std::fs::read_dir(root)
+        .with_context(|| format!("no agent runs here: {} can't be read", root.display()))?;
+    let mut sockets = Vec::new();
+    for entry in entries {
+        let path = entry?.path();
+        if path.extension().is_some_and(|end| end == "sock") {
+            sockets.push(path);
+        }
+    }
+    match sockets.as_slice() {
+        [one] => Ok(one.clone()),
+        [] => bail!("no agent runs here ({} holds no socket)", root.display()),
+        several => bail!("{} agents run here; name one with --iface", several.len()),
+    }
+}
+
+/// Removes programs, maps and filters that dead agents left on these interfaces, and the counts
+/// in them. Returns how many folders and filters went; zero is fine.
+///
+/// # Errors
+/// A living agent holds an interface.
+pub fn detach(options: &Options) -> anyhow::Result<usize> {
+    let named = options.interfaces.iter().map(|name| Interface::named(name));
+    let interfaces: Vec<_> = named.collect::<Result<_, _>>()?;
+    let _lock = Lock::take(&options.run_root, &interfaces)
+        .context("a living agent is stopped, not detached")?;
+    let mut removed = 0;
+    for folder in folders_naming(&options.pin_root, &interfaces)? {
+        folder
+            .remove()
+            .with_context(|| format!("removing {}", folder.path().display()))?;
+        removed += 1;
+    }
+    for interface in &interfaces {
+        removed += remove_filters(interface)?;
+    }
+    Ok(removed)
+}

@@ -1,0 +1,112 @@
+//! Offload settings of a driver, so that an XDP program that changed one is noticed.
+
+use std::{io, os::fd::AsRawFd};
+
+use nix::sys::socket::{AddressFamily, SockFlag, SockType, socket};
+
+/// Read-only queries of include/uapi/linux/ethtool.h that answer with one number.
+const QUERIES: [(u32, &str); 6] = [
+    (0x14, "receive checksumming"),
+    (0x16, "transmit checksumming"),
+    (0x1e, "TSO"),
+    (0x23, "GSO"),
+    (0x2b, "GRO"),
+    (0x25, "flags (LRO, VLAN acceleration)"),
+];
+const ETHTOOL_GCHANNELS: u32 = 0x3c;
+const SIOCETHTOOL: libc::c_ulong = 0x8946;
+
+/// Long enough for every structure asked for here.
+const ANSWER: usize = 16;
+
+/// What a driver has switched on. `None`: it does not say.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Offloads {
+    features: [Option<u32>; QUERIES.len()],
+    channels: Option<[u32; ANSWER - 1]>,
+}
+
+impl Offloads {
+    /// Asks the driver of `interface`.
+    ///
+    /// # Errors
+    /// Where no socket can be made.
+    pub(super) fn of(interface: &str) -> io::Result<Self> {
+        let features = QUERIES.map(|(command, _)| query(interface, command));
+        let mut asked = [None; QUERIES.len()];
+        for (slot, feature) in asked.iter_mut().zip(features) {
+            *slot = feature?.map(|answer| answer[0]);
+        }
+        Ok(Self {
+            features: asked,
+            channels: query(interface, ETHTOOL_GCHANNELS)?,
+        })
+    }
+
+    /// Names what differs.
+    pub(super) fn changed(&self, after: &Self) -> Vec<&'static str> {
+        let pairs = self.features.iter().zip(&after.features);
+        let mut names: Vec<_> = QUERIES
+            .iter()
+            .zip(pairs)
+            .filter(|(_, (before, after))| before != after)
+            .map(|((_, name), _)| *name)
+            .collect();
+        if self.channels != after.channels {
+            names.push("queues");
+        }
+        names
+    }
+}
+
+/// One query; `None` where the driver does not know it. The answer is what follows the command.
+fn query(interface: &str, command: u32) -> io::Result<Option<[u32; ANSWER - 1]>> {
+    let socket = socket(
+        AddressFamily::Inet,
+        SockType::Datagram,
+        SockFlag::SOCK_CLOEXEC,
+        None,
+    )?;
+    let mut answer = [0_u32; ANSWER];
+    answer[0] = command;
+    // SAFETY: all-zero is a valid value of this plain struct.
+    let mut request: libc::ifreq = unsafe { std::mem::zeroed() };
+    for (to, from) in request
+        .ifr_name
+        .iter_mut()
+        .zip(interface.bytes().take(libc::IFNAMSIZ - 1))
+    {
+        *to = from as libc::c_char;
+    }
+    request.ifr_ifru.ifru_data = answer.as_mut_ptr().cast();
+    // SAFETY: the request and the room behind its pointer live through the call; the structures
+    // of these commands (ethtool_value 8 bytes, ethtool_channels 36) are shorter than the room.
+    let done = unsafe { libc::ioctl(socket.as_raw_fd(), SIOCETHTOOL, &raw mut request) };
+    let mut values = [0; ANSWER - 1];
+    values.copy_from_slice(&answer[1..]);
+    Ok((done == 0).then_some(values))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_differs_is_named() {
+        let before = Offloads {
+            features: [Some(1); QUERIES.len()],
+            channels: None,
+        };
+        let mut after = before.clone();
+        assert!(before.changed(&after).is_empty());
+        after.features[2] = Some(0);
+        after.channels = Some([1; ANSWER - 1]);
+        assert_eq!(before.changed(&after), ["TSO", "queues"]);
+    }
+
+    #[test]
+    fn the_loopback_device_answers_or_says_nothing() {
+        let answer = Offloads::of("lo").unwrap();
+        assert!(answer.changed(&answer).is_empty());
+    }
+}

@@ -1,0 +1,326 @@
+//! Loading: the embedded object, once per interface, all sharing one set of maps.
+
+use std::{
+    collections::HashMap as Names,
+    os::fd::{AsFd, OwnedFd},
+};
+
+use anyhow::{Context, anyhow};
+use aya::{
+    Btf, Ebpf, EbpfLoader, VerifierLogLevel,
+    maps::{Map, MapData, RingBuf},
+    programs::{Iter, SchedClassifier, TestRun, TestRunOptions},
+};
+use collector_common::{
+    event::{SEED_HEADER, SEEDS_PER_RUN},
+    flow::Flow,
+    names::{self, globals},
+    settings::{PortSet, Prefix, Sweep},
+};
+use zerocopy::IntoBytes;
+
+use super::{
+    Options,
+    interface::Interface,
+    maps::{BooksMap, FlowTable, TypedMap},
+    pins::{Declared, Instance, PinFolder, map_number},
+    sys,
+};
+
+/// The kernel object; empty where the agent was built without it.
+static OBJECT: &[u8] = aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/kernel-object"));
+
+/// Key of one rule of the exclusion trie (`struct bpf_lpm_trie_key`).
+#[repr(C)]
+#[derive(Clone, Copy, zerocopy::FromBytes, zerocopy::IntoBytes, zerocopy::Immutable)]
+pub(super) struct TrieKey {
+    bits: u32,
+    prefix: Prefix,
+}
+
+/// What the agent holds of the kernel's side.
+pub(super) struct Kernel {
+    /// One object an interface, in the order of the options.
+    pub(super) objects: Vec<Ebpf>,
+    pub(super) flows: FlowTable,
+    pub(super) books: BooksMap,
+    pub(super) samples: RingBuf<MapData>,
+    pub(super) late: RingBuf<MapData>,
+    sweep: TypedMap<u32, Sweep>,
+    clock: TypedMap<u32, u64>,
+    iterator: OwnedFd,
+    /// Names the life of the maps: spools of another life do not count towards these books.
+    pub(super) lineage: u64,
+    /// Maps were found from an agent that did not stop cleanly.
+    pub(super) taken_over: bool,
+}
+
+impl Kernel {
+    /// Loads the programs; `pins` is where maps are shared between objects and kept over a crash.
+    ///
+    /// # Errors
+    /// An object that is not there, a verifier's refusal (with its log), pinned maps of another
+    /// shape, missing rights.
+    pub(super) fn load(
+        interfaces: &[Interface],
+        options: &Options,
+        pins: Option<&PinFolder>,
+    ) -> anyhow::Result<Self> {
+        if OBJECT.is_empty() {
+            return Err(anyhow!(
+                "this binary was built without the kernel programs; build it with \
+                 `cargo xtask build`"
+            ));
+        }
+        let taken_over = pins.is_some_and(PinFolder::holds_maps);
+        if let Some(pins) = pins {
+            check_pins(pins, options)?;
+        }
+        let btf = Btf::from_sys_fs().context(
+            "reading /sys/kernel/btf/vmlinux: the kernel must be built with CONFIG_DEBUG_INFO_BTF",
+        )?;
+        let mut objects = Vec::new();
+        for interface in interfaces {
+            objects.push(load_object(&btf, interface, options, pins)?);
+        }
+        let first = objects.first_mut().context("no interface is named")?;
+        let flows = FlowTable::open(data(first, names::FLOWS)?, names::FLOWS)?;
+        let number = map_number(data(first, names::FLOWS)?)?;
+        let iterator = start_sweeper(first, &btf, &flows)?;
+        let seeder: &mut SchedClassifier = program(first, names::SEED_FLOWS)?.try_into()?;
+        seeder.load().map_err(verifier_log)?;
+        let rules = super::options::flattened(&options.exclusions)?;
+        exclude(data(first, names::EXCLUDED)?, &rules)?;
+        Ok(Self {
+            flows,
+            books: BooksMap::open(data(first, names::BOOKS)?)?,
+            sweep: TypedMap::open(data(first, names::SWEEP)?, names::SWEEP)?,
+            clock: TypedMap::open(data(first, names::CLOCK)?, names::CLOCK)?,
+            samples: ring(first, names::SAMPLES)?,
+            late: ring(first, names::LATE)?,
+            iterator,
+            lineage: lineage(number)?,
+            taken_over,
+            objects,
+        })
+    }
+
+    /// One pass over the table: marks what is due and returns its keys, as bytes.
+    ///
+    /// # Errors
+    /// Those of the system calls.
+    pub(super) fn sweep(&self, parameters: &Sweep) -> std::io::Result<Vec<u8>> {
+        self.sweep.set(&0, parameters)?;
+        let mut keys = Vec::new();
+        std::io::Read::read_to_end(&mut sys::start_iterator(&self.iterator)?, &mut keys)?;
+        Ok(keys)
+    }
+
+    /// Puts seeds into the table; true for each that is in.
+    ///
+    /// # Errors
+    /// Those of BPF_PROG_TEST_RUN.
+    pub(super) fn plant(&mut self, seeds: &[Flow]) -> anyhow::Result<Vec<bool>> {
+        let mut planted = Vec::with_capacity(seeds.len());
+        let first = self.objects.first_mut().context("no object is loaded")?;
+        let seeder: &mut SchedClassifier = program(first, names::SEED_FLOWS)?.try_into()?;
+        for batch in seeds.chunks(SEEDS_PER_RUN) {
+            // A frame of an experimental type (IEEE 802): the kernel looks at nothing else.
+            let mut frame = vec![0; SEED_HEADER];
+            frame[12..14].copy_from_slice(&[0x88, 0xb5]);
+            frame.extend_from_slice(batch.as_bytes());
+            let run = TestRunOptions {
+                data_in: Some(&frame),
+                ..TestRunOptions::new()
+            };
+            let done = seeder.test_run(run)?.return_value;
+            planted.extend((0..batch.len()).map(|index| done >> index & 1 == 1));
+        }
+        Ok(planted)
+    }
+
+    /// Sets the time that the programs read when [`Options::test_clock`] is on, nanoseconds.
+    ///
+    /// # Errors
+    /// Those of the system call.
+    pub(super) fn set_clock(&self, now: u64) -> std::io::Result<()> {
+        self.clock.set(&0, &now)
+    }
+}
+
+/// The object as parsed, for checks before anything is loaded.
+pub(super) fn parsed() -> anyhow::Result<aya_obj::Object> {
+    Ok(aya_obj::Object::parse(OBJECT)?)
+}
+
+/// Map sizes that the operator sets.
+fn sizes(options: &Options) -> [(&'static str, u32); 3] {
+    [
+        (names::FLOWS, options.table_size),
+        (names::SAMPLES, options.sample_ring),
+        (names::LATE, options.late_ring),
+    ]
+}
+
+fn check_pins(pins: &PinFolder, options: &Options) -> anyhow::Result<()> {
+    let object = parsed()?;
+    let sizes: Names<_, _> = sizes(options).into_iter().collect();
+    for name in names::MAPS {
+        let map = object
+            .maps
+            .get(name)
+            .with_context(|| format!("no map {name} in the object"))?;
+        pins.check(name, &Declared::from_object(map, sizes.get(name).copied()))?;
+    }
+    Ok(())
+}
+
+fn load_object(
+    btf: &Btf,
+    interface: &Interface,
+    options: &Options,
+    pins: Option<&PinFolder>,
+) -> anyhow::Result<Ebpf> {
+    let mut loader = EbpfLoader::new();
+    loader
+        .btf(Some(btf))
+        .verifier_log_level(VerifierLogLevel::DEBUG | VerifierLogLevel::STATS);
+    for (name, size) in sizes(options) {
+        loader.map_max_entries(name, size);
+    }
+    if let Some(pins) = pins {
+        for name in names::MAPS {
+            loader.map_pin_path(name, pins.join(name));
+        }
+    }
+    let link = interface.link as u32;
+    let sampling = u32::from(options.sample_payload);
+    let excluding = u32::from(!options.exclusions.is_empty());
+    let test_clock = u32::from(options.test_clock);
+    let wake = u64::from(options.late_ring.min(options.sample_ring) / 4);
+    loader
+        .override_global(globals::LINK, &link, true)
+        .override_global(globals::SAMPLING, &sampling, true)
+        .override_global(globals::EXCLUDING, &excluding, true)
+        .override_global(globals::TEST_CLOCK, &test_clock, true)
+        .override_global(globals::WAKE_BYTES, &wake, true);
+    loader.load(OBJECT).with_context(|| {
+        format!(
+            "loading maps for {}: root (or CAP_BPF, CAP_NET_ADMIN and CAP_PERFMON) is needed, \
+             and memory for {} flows",
+            interface.name, options.table_size
+        )
+    })
+}
+
+fn start_sweeper(object: &mut Ebpf, btf: &Btf, flows: &FlowTable) -> anyhow::Result<OwnedFd> {
+    let sweeper: &mut Iter = program(object, names::SWEEP_FLOWS)?.try_into()?;
+    sweeper.load("bpf_map_elem", btf).map_err(verifier_log)?;
+    sys::link_iterator(sweeper.fd()?.as_fd(), flows.fd()).context("attaching the sweep iterator")
+}
+
+/// The program named `name`.
+///
+/// # Errors
+/// An object without it.
+pub(super) fn program<'a>(
+    object: &'a mut Ebpf,
+    name: &str,
+) -> anyhow::Result<&'a mut aya::programs::Program> {
+    object
+        .program_mut(name)
+        .with_context(|| format!("no program {name} in the kernel object"))
+}
+
+/// The verifier's last words are what helps; the whole log runs to thousands of lines.
+pub(super) fn verifier_log(error: aya::programs::ProgramError) -> anyhow::Error {
+    if let aya::programs::ProgramError::LoadError {
+        io_error,
+        verifier_log,
+    } = &error
+    {
+        let log = verifier_log.to_string();
+        let lines: Vec<_> = log.lines().collect();
+        let tail = lines[lines.len().saturating_sub(40)..].join("\n");
+        return anyhow!("the kernel refused a program: {io_error}\n{tail}");
+    }
+    anyhow::Error::new(error)
+}
+
+fn data<'a>(object: &'a Ebpf, name: &str) -> anyhow::Result<&'a MapData> {
+    match object.map(name) {
+        Some(
+            Map::HashMap(map)
+            | Map::Array(map)
+            | Map::PerCpuArray(map)
+            | Map::LpmTrie(map)
+            | Map::RingBuf(map),
+        ) => Ok(map),
+        _ => Err(anyhow!("no map {name} in the kernel object")),
+    }
+}
+
+fn ring(object: &mut Ebpf, name: &str) -> anyhow::Result<RingBuf<MapData>> {
+    let map = object
+        .take_map(name)
+        .with_context(|| format!("no map {name} in the object"))?;
+    Ok(RingBuf::try_from(map)?)
+}
+
+/// Brings the trie to exactly `rules`: a pinned one may hold an earlier agent's.
+fn exclude(map: &MapData, rules: &[(u8, [u8; 16], u32, PortSet)]) -> anyhow::Result<()> {
+    let trie: TypedMap<TrieKey, PortSet> = TypedMap::open(map, names::EXCLUDED)?;
+    while let Some(key) = trie.first_key()? {
+        trie.delete(&key)?;
+    }
+    for (version, octets, length, ports) in rules {
+        let prefix = Prefix {
+            version: [0, 0, 0, *version],
+            octets: *octets,
+        };
+        let key = TrieKey {
+            bits: Prefix::bits(*version, *length),
+            prefix,
+        };
+        trie.set(&key, ports).context("adding an exclusion")?;
+    }
+    Ok(())
+}
+
+/// Boot and map number together name the life of the maps.
+fn lineage(map: u32) -> anyhow::Result<u64> {
+    let boot = std::fs::read_to_string("/proc/sys/kernel/random/boot_id")?;
+    let digits: String = boot
+        .chars()
+        .filter(char::is_ascii_hexdigit)
+        .take(8)
+        .collect();
+    let boot = u32::from_str_radix(&digits, 16).context("the kernel's boot_id")?;
+    Ok(u64::from(boot) << 32 | u64::from(map))
+}
+
+/// Rings are sized in whole powers of two of a page.
+///
+/// # Errors
+/// Names the next sizes that would do.
+pub fn check_ring_size(bytes: u32) -> anyhow::Result<u32> {
+    if bytes.is_power_of_two() && bytes >= 4096 {
+        return Ok(bytes);
+    }
+    Err(anyhow!(
+        "a ring is a power of two of at least 4096 bytes, not {bytes}"
+    ))
+}
+
+/// Instance and folder of a set of interfaces.
+///
+/// # Errors
+/// Those of [`Instance::of`].
+pub(super) fn pin_folder(
+    options: &Options,
+    interfaces: &[Interface],
+) -> anyhow::Result<(Instance, PinFolder)> {
+    let instance = Instance::of(interfaces)?;
+    let folder = PinFolder::of(&options.pin_root, &instance);
+    Ok((instance, folder))
+}

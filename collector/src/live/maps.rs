@@ -1,0 +1,153 @@
+//! Typed access to the maps that the kernel programs share with the agent.
+
+use std::{
+    io,
+    marker::PhantomData,
+    os::fd::{AsFd, BorrowedFd, OwnedFd},
+};
+
+use collector_common::{
+    books::Books,
+    flow::{Flow, FlowEntry},
+    key::FlowKey,
+};
+use zerocopy::{FromBytes, FromZeros, Immutable, IntoBytes};
+
+use super::sys;
+
+/// A hash, array or trie with fixed-size keys and values; sizes are compared with the kernel's
+/// when it is opened, which is what makes the calls below sound.
+pub(super) struct TypedMap<K, V> {
+    fd: OwnedFd,
+    types: PhantomData<(K, V)>,
+}
+
+impl<K: IntoBytes + Immutable, V: FromBytes + IntoBytes + Immutable> TypedMap<K, V> {
+    /// Takes the map over after a look at its sizes.
+    ///
+    /// # Errors
+    /// Where key or value are of another size than the types.
+    pub(super) fn open(map: &aya::maps::MapData, name: &str) -> anyhow::Result<Self> {
+        let info = map.info()?;
+        let (key, value) = (size_of::<K>() as u32, size_of::<V>() as u32);
+        anyhow::ensure!(
+            info.key_size() == key && info.value_size() == value,
+            "map {name} has keys of {} and values of {} bytes, not {key} and {value}",
+            info.key_size(),
+            info.value_size(),
+        );
+        let fd = map.fd().as_fd().try_clone_to_owned()?;
+        Ok(Self {
+            fd,
+            types: PhantomData,
+        })
+    }
+
+    pub(super) fn fd(&self) -> BorrowedFd<'_> {
+        self.fd.as_fd()
+    }
+
+    pub(super) fn get(&self, key: &K) -> io::Result<Option<V>>
+    where
+        V: FromZeros,
+    {
+        let mut value = V::new_zeroed();
+        // SAFETY: `open` compared the sizes.
+        let found = unsafe { sys::lookup(self.fd(), key.as_bytes(), value.as_mut_bytes()) }?;
+        Ok(found.then_some(value))
+    }
+
+    pub(super) fn set(&self, key: &K, value: &V) -> io::Result<()> {
+        // SAFETY: `open` compared the sizes.
+        unsafe { sys::update(self.fd(), key.as_bytes(), value.as_bytes()) }
+    }
+
+    /// Any key, the first the kernel finds.
+    pub(super) fn first_key(&self) -> io::Result<Option<K>>
+    where
+        K: FromBytes,
+    {
+        let mut key = K::new_zeroed();
+        // SAFETY: `open` compared the size.
+        let found = unsafe { sys::first_key(self.fd(), key.as_mut_bytes()) }?;
+        Ok(found.then_some(key))
+    }
+
+    pub(super) fn delete(&self, key: &K) -> io::Result<bool> {
+        // SAFETY: `open` compared the size.
+        unsafe { sys::delete(self.fd(), key.as_bytes()) }
+    }
+}
+
+/// The flow table.
+pub(super) type FlowTable = TypedMap<FlowKey, FlowEntry>;
+
+/// Entries read per call of a walk; a bucket of the kernel's hash never holds as many.
+const WALK: u32 = 4096;
+
+impl FlowTable {
+    /// Shows every entry to `visit`, those that come or change meanwhile perhaps.
+    pub(super) fn walk(&self, mut visit: impl FnMut(Flow)) -> io::Result<()> {
+        let mut keys = FlowKey::new_vec_zeroed(WALK as usize).map_err(|_| out_of_memory())?;
+        let mut values = FlowEntry::new_vec_zeroed(WALK as usize).map_err(|_| out_of_memory())?;
+        let mut position = None;
+        loop {
+            // SAFETY: both vectors hold WALK elements, and `open` compared their sizes.
+            let batch = unsafe {
+                sys::lookup_batch(
+                    self.fd(),
+                    &mut position,
+                    keys.as_mut_bytes(),
+                    values.as_mut_bytes(),
+                    WALK,
+                )
+            }?;
+            let found = keys.iter().zip(&values).take(batch.count as usize);
+            found.for_each(|(key, entry)| {
+                visit(Flow {
+                    key: *key,
+                    entry: *entry,
+                })
+            });
+            if batch.last {
+                return Ok(());
+            }
+        }
+    }
+}
+
+fn out_of_memory() -> io::Error {
+    io::Error::from(io::ErrorKind::OutOfMemory)
+}
+
+/// The books of all CPUs.
+pub(super) struct BooksMap {
+    fd: OwnedFd,
+    cpus: usize,
+}
+
+impl BooksMap {
+    /// # Errors
+    /// Where the value is of another size, or the number of CPUs can't be told.
+    pub(super) fn open(map: &aya::maps::MapData) -> anyhow::Result<Self> {
+        let info = map.info()?;
+        anyhow::ensure!(
+            info.key_size() == 4 && info.value_size() as usize == size_of::<Books>(),
+            "the map of the books has another layout"
+        );
+        let cpus = aya::util::nr_cpus().map_err(|(_, error)| error)?;
+        Ok(Self {
+            fd: map.fd().as_fd().try_clone_to_owned()?,
+            cpus,
+        })
+    }
+
+    /// One [`Books`] a possible CPU.
+    pub(super) fn read(&self) -> io::Result<Vec<Books>> {
+        let mut books = Books::new_vec_zeroed(self.cpus).map_err(|_| out_of_memory())?;
+        let key = 0_u32;
+        // SAFETY: the kernel writes the value, a multiple of 8 bytes, once a possible CPU.
+        unsafe { sys::lookup(self.fd.as_fd(), key.as_bytes(), books.as_mut_bytes()) }?;
+        Ok(books)
+    }
+}

@@ -1,0 +1,26 @@
+//! The live meter: kernel programs on interfaces, and the loop that turns what they count into
+//! records.
+
+mod agent;
+mod attach;
+mod conservation;
+mod control;
+mod ethtool;
+mod interface;
+mod kernel;
+mod maps;
+mod options;
+mod pins;
+mod rings;
+mod seeds;
+mod serve;
+mod sys;
+
+pub use agent::{Agent, Summary};
+pub use conservation::{Balance, Status};
+pub use control::{ask, detach, only_socket};
+pub use interface::{Interface, refuse_stacked};
+pub use options::{Exclusion, Ingress, Options, TcFlavour};
+pub use pins::{Instance, PIN_ROOT, RUN_ROOT};
+pub use serve::serve;
+pub use sys::{boot_time, wall_time};

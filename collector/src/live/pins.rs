@@ -1,0 +1,293 @@
+//! Where maps and links are pinned, and the lock that tells a crash from a second agent.
+
+use std::{
+    fs::{self, DirBuilder, File, OpenOptions},
+    io::{self, Read, Seek, Write},
+    os::{
+        linux::fs::MetadataExt,
+        unix::fs::{DirBuilderExt, OpenOptionsExt},
+    },
+    path::{Path, PathBuf},
+};
+
+use anyhow::{Context, bail};
+use aya::maps::{MapData, MapInfo};
+use collector_common::{LAYOUT_VERSION, names};
+use nix::fcntl::{Flock, FlockArg};
+
+use super::interface::Interface;
+
+/// Where pins go unless told otherwise.
+pub const PIN_ROOT: &str = "/sys/fs/bpf/collector";
+/// Where locks and sockets go unless told otherwise.
+pub const RUN_ROOT: &str = "/run/collector";
+
+/// A name for a set of interfaces that no other set on this host has: bpffs is shared between
+/// network namespaces, and interfaces may be renamed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Instance(String);
+
+impl Instance {
+    /// # Errors
+    /// Where /proc does not tell the network namespace.
+    pub fn of(interfaces: &[Interface]) -> anyhow::Result<Self> {
+        let namespace = fs::metadata("/proc/thread-self/ns/net")
+            .context("the number of the network namespace")?
+            .st_ino();
+        let mut indexes: Vec<_> = interfaces.iter().map(|interface| interface.index).collect();
+        indexes.sort_unstable();
+        let indexes: Vec<_> = indexes.iter().map(u32::to_string).collect();
+        Ok(Self(format!("net{namespace}_if{}", indexes.join("_"))))
+    }
+
+    /// The socket that `status` asks.
+    #[must_use]
+    pub fn socket(&self, root: &Path) -> PathBuf {
+        root.join(format!("{}.sock", self.0))
+    }
+}
+
+/// A folder of one instance and one layout, mode 0700, on bpffs.
+#[derive(Clone, Debug)]
+pub struct PinFolder {
+    path: PathBuf,
+}
+
+impl PinFolder {
+    /// The folder of `instance` below `root`; nothing is created.
+    #[must_use]
+    pub fn of(root: &Path, instance: &Instance) -> Self {
+        Self {
+            path: root.join(format!("v{LAYOUT_VERSION}_{}", instance.0)),
+        }
+    }
+
+    /// Where it is.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Makes the folder.
+    ///
+    /// # Errors
+    /// Where bpffs is not mounted or the right is missing.
+    pub fn create(&self) -> anyhow::Result<()> {
+        DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(&self.path)
+            .with_context(|| {
+                format!(
+                    "making {}: is bpffs mounted (mount -t bpf bpf /sys/fs/bpf), and are you root? \
+                 --no-pin does without",
+                    self.path.display()
+                )
+            })
+    }
+
+    /// The path of `name` in the folder.
+    #[must_use]
+    pub fn join(&self, name: &str) -> PathBuf {
+        self.path.join(name)
+    }
+
+    /// Whether a crash left something here.
+    #[must_use]
+    pub fn holds_maps(&self) -> bool {
+        self.join(names::FLOWS).exists()
+    }
+
+    /// Unpins everything and removes the folder; what is gone already is no error.
+    ///
+    /// # Errors
+    /// Where an entry can't be removed.
+    pub fn remove(&self) -> io::Result<()> {
+        let entries = match fs::read_dir(&self.path) {
+            Ok(entries) => entries,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+            Err(error) => return Err(error),
+        };
+        for entry in entries {
+            fs::remove_file(entry?.path())?;
+        }
+        fs::remove_dir(&self.path)
+    }
+
+    /// Compares a pinned map with what this binary declares. aya would reuse it unseen, and a
+    /// value of another size is memory of another shape.
+    ///
+    /// # Errors
+    /// Names the difference.
+    pub fn check(&self, name: &str, declared: &Declared) -> anyhow::Result<()> {
+        let path = self.join(name);
+        if !path.exists() {
+            return Ok(());
+        }
+        let info = MapInfo::from_pin(&path)
+            .with_context(|| format!("reading the pinned map {}", path.display()))?;
+        let found = Declared::of(&info)?;
+        if found != *declared {
+            bail!(
+                "the pinned map {name} is {found:?} where this binary has {declared:?}: an agent \
+                 of another version or another --table-size left it; run the same version again, \
+                 or `collector detach` to drop what it holds"
+            );
+        }
+        Ok(())
+    }
+}
+
+/// What must agree before a pinned map is reused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Declared {
+    kind: u32,
+    key: u32,
+    value: u32,
+    entries: u32,
+    flags: u32,
+}
+
+impl Declared {
+    fn of(info: &MapInfo) -> anyhow::Result<Self> {
+        Ok(Self {
+            kind: info.map_type()? as u32,
+            key: info.key_size(),
+            value: info.value_size(),
+            entries: info.max_entries(),
+            flags: info.map_flags(),
+        })
+    }
+
+    /// From the kernel object, with the number of entries that will be set.
+    #[must_use]
+    pub fn from_object(map: &aya_obj::Map, entries: Option<u32>) -> Self {
+        Self {
+            kind: map.map_type(),
+            key: map.key_size(),
+            value: map.value_size(),
+            entries: entries.unwrap_or_else(|| map.max_entries()),
+            flags: map.map_flags(),
+        }
+    }
+}
+
+/// Held for as long as an agent meters its interfaces; the kernel lets go of it with the process.
+pub struct Lock {
+    _files: Vec<Flock<File>>,
+}
+
+impl Lock {
+    /// Locks each interface.
+    ///
+    /// # Errors
+    /// Another agent holds one of them: it is named with its process number.
+    pub fn take(root: &Path, interfaces: &[Interface]) -> anyhow::Result<Self> {
+        DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(root)
+            .with_context(|| {
+                format!(
+                    "making {}: are you root? --run-dir names another place",
+                    root.display()
+                )
+            })?;
+        let mut files = Vec::new();
+        for interface in interfaces {
+            files.push(lock_one(root, interface)?);
+        }
+        Ok(Self { _files: files })
+    }
+}
+
+fn lock_one(root: &Path, interface: &Interface) -> anyhow::Result<Flock<File>> {
+    let Instance(name) = Instance::of(std::slice::from_ref(interface))?;
+    let path = root.join(format!("{name}.lock"));
+    let file = OpenOptions::new()
+        .read(true)
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .mode(0o600)
+        .open(&path)
+        .with_context(|| format!("opening {}", path.display()))?;
+    match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
+        Ok(mut lock) => {
+            lock.set_len(0)?;
+            lock.rewind()?;
+            write!(lock, "{}", std::process::id())?;
+            Ok(lock)
+        }
+        Err((mut file, nix::errno::Errno::EWOULDBLOCK)) => {
+            let mut holder = String::new();
+            file.read_to_string(&mut holder)?;
+            bail!(
+                "another agent (process {holder}) meters {}; stop it first, or ask it with \
+                 `collector status`",
+                interface.name
+            )
+        }
+        Err((_, error)) => Err(error).with_context(|| format!("locking {}", path.display())),
+    }
+}
+
+/// Every pin folder of any instance and layout that names one of `interfaces`.
+///
+/// # Errors
+/// Where the root can't be read for another reason than that it is not there.
+pub fn folders_naming(root: &Path, interfaces: &[Interface]) -> anyhow::Result<Vec<PinFolder>> {
+    let mut found = Vec::new();
+    let entries = match fs::read_dir(root) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(found),
+        Err(error) => return Err(error).with_context(|| format!("reading {}", root.display())),
+    };
+    let wanted: Vec<_> = interfaces
+        .iter()
+        .map(|one| Instance::of(std::slice::from_ref(one)))
+        .collect::<Result<_, _>>()?;
+    for entry in entries {
+        let path = entry?.path();
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        if wanted.iter().any(|Instance(one)| names_one(&name, one)) {
+            found.push(PinFolder { path });
+        }
+    }
+    Ok(found)
+}
+
+/// Whether the folder `v1_net4026_if2_if3` … belongs to a set with the interface `net4026_if2`.
+fn names_one(folder: &str, one: &str) -> bool {
+    let Some((namespace, index)) = one.rsplit_once("_if") else {
+        return false;
+    };
+    let Some((_, rest)) = folder.split_once('_') else {
+        return false;
+    };
+    rest.strip_prefix(namespace)
+        .and_then(|rest| rest.strip_prefix("_if"))
+        .is_some_and(|indexes| indexes.split('_').any(|other| other == index))
+}
+
+/// The map's number in this kernel, unique while it is up.
+///
+/// # Errors
+/// Where the kernel does not tell.
+pub fn map_number(map: &MapData) -> anyhow::Result<u32> {
+    Ok(map.info()?.id())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_folder_names_each_interface_of_its_set_and_no_other() {
+        assert!(names_one("v1_net40_if2_13", "net40_if2"));
+        assert!(names_one("v9_net40_if2_13", "net40_if13"));
+        assert!(!names_one("v1_net40_if2_13", "net40_if1"));
+        assert!(!names_one("v1_net4_if2", "net40_if2"));
+        assert!(!names_one("nonsense", "net40_if2"));
+    }
+}

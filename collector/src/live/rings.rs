@@ -1,0 +1,69 @@
+//! What comes out of the rings, checked before it is believed.
+
+use aya::maps::{MapData, RingBuf};
+use collector_common::event::{Late, SampleHeader};
+use zerocopy::FromBytes;
+
+/// Hands every waiting sample to `take`; returns how many there were.
+pub(super) fn drain_samples(
+    ring: &mut RingBuf<MapData>,
+    mut take: impl FnMut(&SampleHeader, &[u8]),
+) -> usize {
+    let mut count = 0;
+    while let Some(item) = ring.next() {
+        count += 1;
+        if let Some((header, bytes)) = sample(&item) {
+            take(&header, bytes);
+        }
+    }
+    count
+}
+
+/// Hands every waiting late or overflow packet to `take`; returns how many records there were.
+pub(super) fn drain_late(ring: &mut RingBuf<MapData>, mut take: impl FnMut(&Late)) -> usize {
+    let mut count = 0;
+    while let Some(item) = ring.next() {
+        count += 1;
+        if let Ok((late, _)) = Late::read_from_prefix(&item) {
+            take(&late);
+        }
+    }
+    count
+}
+
+fn sample(record: &[u8]) -> Option<(SampleHeader, &[u8])> {
+    let (header, bytes) = SampleHeader::read_from_prefix(record).ok()?;
+    Some((header, bytes.get(..header.taken as usize)?))
+}
+
+#[cfg(test)]
+mod tests {
+    use zerocopy::IntoBytes;
+
+    use super::*;
+
+    #[test]
+    fn a_sample_gives_the_bytes_that_were_taken_and_not_the_room_behind() {
+        let header = SampleHeader {
+            id: 7,
+            taken: 3,
+            ..SampleHeader::default()
+        };
+        let mut record = header.as_bytes().to_vec();
+        record.extend_from_slice(b"abc-undefined");
+        let (found, bytes) = sample(&record).unwrap();
+        assert_eq!((found.id, bytes), (7, &b"abc"[..]));
+    }
+
+    #[test]
+    fn a_sample_that_claims_more_than_it_has_is_refused() {
+        let header = SampleHeader {
+            taken: 4,
+            ..SampleHeader::default()
+        };
+        let mut record = header.as_bytes().to_vec();
+        record.extend_from_slice(b"abc");
+        assert!(sample(&record).is_none());
+        assert!(sample(&record[..10]).is_none());
+    }
+}

@@ -1,0 +1,182 @@
+//! Late and overflow packets between the ring and the table: one seed per flow, kept for at most
+//! one tick, so that a crash loses at most the last second of them.
+
+use std::collections::HashMap;
+
+use collector_common::{
+    event::Late,
+    flow::{Flow, FlowEntry, Outcome, Owned},
+    key::FlowKey,
+    wire::Tally,
+};
+
+/// Flows held between two ticks; past it they are written as they are.
+const CAPACITY: usize = 1 << 18;
+
+/// Seeds of flows, by key and interface.
+#[derive(Default)]
+pub(super) struct Seeds {
+    flows: HashMap<(FlowKey, u32), FlowEntry>,
+    /// Flows that ended while they were seeds, or that found no room.
+    finished: Vec<Flow>,
+    /// By CPU: late packets sent before the first record that this agent read, or since.
+    sent: HashMap<u32, SentByCpu>,
+}
+
+#[derive(Clone, Copy)]
+struct SentByCpu {
+    before_first: Tally,
+}
+
+impl Seeds {
+    /// Adds one packet.
+    pub(super) fn add(&mut self, late: &Late) {
+        self.sent.entry(late.cpu).or_insert(SentByCpu {
+            before_first: late.sent.since(late.wire),
+        });
+        let seen = late.observation();
+        let place = (late.key, late.ifindex);
+        if self.flows.len() >= CAPACITY && !self.flows.contains_key(&place) {
+            let mut entry = FlowEntry::opened_by(&seen, 0, late.user);
+            entry.observe::<Owned>(&seen);
+            self.finished.push(Flow {
+                key: late.key,
+                entry,
+            });
+            return;
+        }
+        let fresh = || FlowEntry::opened_by(&seen, 0, late.user);
+        let entry = self.flows.entry(place).or_insert_with(fresh);
+        if entry.observe::<Owned>(&seen) == Outcome::Late {
+            // A new SYN behind the end: the next flow of the same key.
+            let ended = std::mem::replace(entry, fresh());
+            self.finished.push(Flow {
+                key: late.key,
+                entry: ended,
+            });
+            entry.observe::<Owned>(&seen);
+        }
+    }
+
+    /// The seed of a flow that is being closed, when it belongs to it: one that begins with a
+    /// SYN is the next flow's.
+    pub(super) fn take_rest_of(&mut self, flow: &Flow) -> Option<FlowEntry> {
+        let place = (flow.key, flow.entry.ifindex);
+        let opens = |seed: &FlowEntry| seed.basis == collector_common::flow::OpenerBasis::Syn as u8;
+        if self.flows.get(&place).is_none_or(opens) {
+            return None;
+        }
+        self.flows.remove(&place)
+    }
+
+    /// Everything that waits: what goes back into the table, and what is to be written as it is.
+    pub(super) fn take(&mut self) -> (Vec<Flow>, Vec<Flow>) {
+        let open = self
+            .flows
+            .drain()
+            .map(|((key, _), entry)| Flow { key, entry })
+            .collect();
+        (open, std::mem::take(&mut self.finished))
+    }
+
+    /// What earlier agents read from the ring of `cpu`: everything before the first record that
+    /// this one read, or `sent` where it has read none.
+    pub(super) fn read_before(&self, cpu: u32, sent: Tally) -> Tally {
+        self.sent.get(&cpu).map_or(sent, |seen| seen.before_first)
+    }
+}
+
+/// Packets of both directions.
+pub(super) fn total(entry: &FlowEntry) -> Tally {
+    entry.directions[0].tally.plus(entry.directions[1].tally)
+}
+
+#[cfg(test)]
+mod tests {
+    use collector_common::packet::{protocol, tcp};
+
+    use super::*;
+
+    fn late(flags: u8, sent: u64) -> Late {
+        let key = FlowKey {
+            protocol: protocol::TCP,
+            version: 4,
+            ..FlowKey::default()
+        };
+        let wire = Tally {
+            packets: 1,
+            bytes: 60,
+        };
+        let sent = Tally {
+            packets: sent,
+            bytes: sent * 60,
+        };
+        Late {
+            key,
+            wire,
+            sent,
+            tcp_flags: flags,
+            now: 5,
+            ..Late::default()
+        }
+    }
+
+    #[test]
+    fn packets_of_one_flow_make_one_seed() {
+        let mut seeds = Seeds::default();
+        seeds.add(&late(tcp::ACK, 1));
+        seeds.add(&late(tcp::ACK, 2));
+        let (open, finished) = seeds.take();
+        assert_eq!((open.len(), finished.len()), (1, 0));
+        assert_eq!(
+            total(&open[0].entry),
+            Tally {
+                packets: 2,
+                bytes: 120
+            }
+        );
+    }
+
+    #[test]
+    fn a_syn_behind_an_end_starts_another_seed() {
+        let mut seeds = Seeds::default();
+        for flags in [tcp::ACK, tcp::RST, tcp::SYN, tcp::ACK] {
+            seeds.add(&late(flags, 1));
+        }
+        let (open, finished) = seeds.take();
+        assert_eq!(total(&finished[0].entry).packets, 2);
+        assert_eq!(total(&open[0].entry).packets, 2);
+    }
+
+    #[test]
+    fn a_closing_flow_takes_its_stragglers_but_not_the_next_flows_syn() {
+        let mut seeds = Seeds::default();
+        seeds.add(&late(tcp::ACK, 1));
+        let flow = Flow {
+            key: late(0, 0).key,
+            entry: FlowEntry::default(),
+        };
+        assert_eq!(total(&seeds.take_rest_of(&flow).unwrap()).packets, 1);
+        seeds.add(&late(tcp::SYN, 2));
+        assert!(seeds.take_rest_of(&flow).is_none());
+    }
+
+    #[test]
+    fn what_earlier_agents_read_is_what_came_before_the_first_record() {
+        let mut seeds = Seeds::default();
+        let sent = Tally {
+            packets: 9,
+            bytes: 540,
+        };
+        assert_eq!(seeds.read_before(0, sent), sent);
+        seeds.add(&late(tcp::ACK, 7));
+        seeds.add(&late(tcp::ACK, 8));
+        assert_eq!(
+            seeds.read_before(0, sent),
+            Tally {
+                packets: 6,
+                bytes: 360
+            }
+        );
+    }
+}

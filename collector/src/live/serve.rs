@@ -1,0 +1,98 @@
+//! Drives the agent: ticks on whole seconds, rings, signals, the status socket.
+
+use std::{
+    io,
+    os::{fd::RawFd, unix::fs::PermissionsExt},
+    path::Path,
+    time::Duration,
+};
+
+use anyhow::Context;
+use tokio::{
+    io::{AsyncWriteExt, unix::AsyncFd},
+    net::{UnixListener, UnixStream},
+    signal::unix::{SignalKind, signal},
+    time::{Instant, MissedTickBehavior, interval_at},
+};
+use tracing::{info, warn};
+
+use super::{
+    agent::{Agent, Summary},
+    sys,
+};
+use crate::pipeline::Tap;
+
+/// How often the rings are looked at; a ring that fills up wakes the agent before.
+const DRAIN_EVERY: Duration = Duration::from_millis(100);
+/// A client that does not read its answer is let go.
+const ANSWER_WITHIN: Duration = Duration::from_secs(2);
+
+/// Meters until SIGTERM or SIGINT, then stops cleanly.
+///
+/// # Errors
+/// Those of [`Agent::tick`] and [`Agent::stop`]; a socket that can't be made.
+pub async fn serve<T: Tap>(mut agent: Agent<T>, run_root: &Path) -> anyhow::Result<(Summary, T)> {
+    let socket = agent.instance().socket(run_root);
+    let listener = listen(&socket)?;
+    let [samples, late] = agent.rings();
+    let (samples, late) = (readable(samples)?, readable(late)?);
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut ticks = interval_at(Instant::now() + until_next_second(), Duration::from_secs(1));
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
+    let mut drains = interval_at(Instant::now() + DRAIN_EVERY, DRAIN_EVERY);
+    drains.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            _ = terminate.recv() => break,
+            _ = interrupt.recv() => break,
+            _ = ticks.tick() => agent.tick(sys::boot_time())?,
+            _ = drains.tick() => agent.drain(),
+            ready = samples.readable() => { agent.drain(); ready?.clear_ready(); }
+            ready = late.readable() => { agent.drain(); ready?.clear_ready(); }
+            client = listener.accept() => answer(&mut agent, client),
+        }
+    }
+    info!("stopping: detaching, then writing what is live");
+    drop((samples, late));
+    let _ = std::fs::remove_file(&socket);
+    agent.stop()
+}
+
+/// Ticks fall on whole seconds of the boot clock.
+fn until_next_second() -> Duration {
+    Duration::from_nanos(1_000_000_000 - sys::boot_time() % 1_000_000_000)
+}
+
+/// The ring stays the agent's: this only watches its number, which `serve` drops first.
+fn readable(fd: RawFd) -> io::Result<AsyncFd<RawFd>> {
+    AsyncFd::with_interest(fd, tokio::io::Interest::READABLE)
+}
+
+fn listen(socket: &Path) -> anyhow::Result<UnixListener> {
+    // The lock is ours, so a socket that is there is a dead agent's.
+    let _ = std::fs::remove_file(socket);
+    let listener =
+        UnixListener::bind(socket).with_context(|| format!("listening on {}", socket.display()))?;
+    std::fs::set_permissions(socket, PermissionsExt::from_mode(0o600))?;
+    Ok(listener)
+}
+
+fn answer<T: Tap>(
+    agent: &mut Agent<T>,
+    client: io::Result<(UnixStream, tokio::net::unix::SocketAddr)>,
+) {
+    let status = match (client, agent.status()) {
+        (Ok((stream, _)), Ok(status)) => (stream, status),
+        (Err(error), _) => return warn!("status socket: {error}"),
+        (_, Err(error)) => return warn!("status: {error:#}"),
+    };
+    let (mut stream, status) = status;
+    tokio::spawn(async move {
+        let Ok(mut line) = serde_json::to_vec(&status) else {
+            return;
+        };
+        line.push(b'\n');
+        let _ = tokio::time::timeout(ANSWER_WITHIN, stream.write_all(&line)).await;
+    });
+}

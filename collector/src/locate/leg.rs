@@ -1,0 +1,82 @@
+//! Whose traffic a flow is, as far as hooks and ports tell.
+
+use collector_common::{
+    books::Hook,
+    flow::{Flow, OpenerBasis},
+    packet::protocol,
+    schema::{Leg, LegBasis},
+};
+
+/// DNS and DNS over TLS or QUIC (RFC 7858, RFC 9250).
+const DNS_PORTS: [u16; 2] = [53, 853];
+
+/// The leg of `flow` and how it is known.
+#[must_use]
+pub fn leg(flow: &Flow) -> (Leg, LegBasis) {
+    if !opened_by_host(flow) {
+        return (Leg::Inbound, LegBasis::Hook);
+    }
+    let port = flow.key.port[flow.entry.opener().other().index()];
+    let transport = matches!(flow.key.protocol, protocol::TCP | protocol::UDP);
+    if transport && DNS_PORTS.contains(&port) {
+        (Leg::Dns, LegBasis::Port)
+    } else {
+        (Leg::Outbound, LegBasis::Hook)
+    }
+}
+
+/// The hook of the first packet tells where its sender is. Where that packet was the answer (the
+/// SYN itself was missed), the opener is the other end.
+fn opened_by_host(flow: &Flow) -> bool {
+    let first_left = flow.entry.hook == Hook::Egress as u8;
+    let first_was_answer = OpenerBasis::from_number(flow.entry.basis) == OpenerBasis::SynAck;
+    first_left != first_was_answer
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use collector_common::{flow::FlowEntry, key::FlowKey};
+
+    fn flow(hook: Hook, basis: OpenerBasis, protocol: u8, port: u16) -> Flow {
+        Flow {
+            key: FlowKey {
+                port: [40_000, port],
+                protocol,
+                version: 4,
+                ..FlowKey::default()
+            },
+            entry: FlowEntry {
+                hook: hook as u8,
+                basis: basis as u8,
+                ..FlowEntry::default()
+            },
+        }
+    }
+
+    #[test]
+    fn what_leaves_first_is_outbound_and_what_comes_first_is_inbound() {
+        let left = flow(Hook::Egress, OpenerBasis::Syn, protocol::TCP, 443);
+        assert_eq!(leg(&left).0, Leg::Outbound);
+        let came = flow(Hook::Ingress, OpenerBasis::Syn, protocol::TCP, 443);
+        assert_eq!(leg(&came).0, Leg::Inbound);
+    }
+
+    #[test]
+    fn an_answer_seen_first_belongs_to_a_flow_of_the_other_end() {
+        let came = flow(Hook::Ingress, OpenerBasis::SynAck, protocol::TCP, 443);
+        assert_eq!(leg(&came).0, Leg::Outbound);
+        let left = flow(Hook::Egress, OpenerBasis::SynAck, protocol::TCP, 22);
+        assert_eq!(leg(&left).0, Leg::Inbound);
+    }
+
+    #[test]
+    fn only_the_hosts_own_queries_are_dns() {
+        let query = flow(Hook::Egress, OpenerBasis::Hook, protocol::UDP, 53);
+        assert_eq!(leg(&query), (Leg::Dns, LegBasis::Port));
+        let served = flow(Hook::Ingress, OpenerBasis::Hook, protocol::UDP, 53);
+        assert_eq!(leg(&served), (Leg::Inbound, LegBasis::Hook));
+        let sctp = flow(Hook::Egress, OpenerBasis::Hook, protocol::SCTP, 53);
+        assert_eq!(leg(&sctp).0, Leg::Outbound);
+    }
+}

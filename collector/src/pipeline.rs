@@ -1,0 +1,210 @@
+//! The way of a flow: its samples to `inspect`, then `locate`, `anonymize` and the `sink`.
+//!
+//! Synchronous; time is an argument.
+
+use collector_common::{
+    event::SampleHeader,
+    expiry::End,
+    flow::Flow,
+    schema::{Hour, SpoolId, Totals},
+    wire::Tally,
+};
+use jiff::Timestamp;
+
+use crate::{
+    anonymize::anonymize,
+    locate::{self, geoip::Countries},
+    record::{Record, RecordId},
+    sink::{Moment, Outside, Sink, SinkConfig, SinkError, disk::Disk, recover::Recovered},
+};
+
+mod samples;
+
+pub use samples::SampleLimits;
+use samples::Samples;
+
+/// Looks at records before anything is removed. The meter ships `()`; tests assert exact counts
+/// with their own.
+pub trait Tap {
+    /// A record on its way.
+    fn record(&mut self, _record: &Record) {}
+}
+
+impl Tap for () {}
+
+/// Turns nanoseconds since boot into UTC.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct WallClock {
+    /// UTC minus time since boot, nanoseconds.
+    pub boot_to_utc_offset_ns: i64,
+}
+
+impl WallClock {
+    /// The moment that was `boot` nanoseconds after boot; the epoch where that is no date.
+    #[must_use]
+    pub fn utc(self, boot: u64) -> Timestamp {
+        let nanoseconds = i128::from(boot) + i128::from(self.boot_to_utc_offset_ns);
+        Timestamp::from_nanosecond(nanoseconds).unwrap_or(Timestamp::UNIX_EPOCH)
+    }
+
+    fn moment(self, boot: u64) -> Moment {
+        Moment {
+            boot,
+            utc: self.utc(boot),
+        }
+    }
+}
+
+/// What a pipeline is made of.
+#[derive(Debug)]
+pub struct PipelineConfig {
+    /// Where and how to write.
+    pub sink: SinkConfig,
+    /// What to write on.
+    pub disk: Box<dyn Disk>,
+    /// Countries of addresses.
+    pub countries: Countries,
+    /// Bounds of payload memory.
+    pub samples: SampleLimits,
+    /// For hours and file names; see [`Pipeline::set_clock`].
+    pub clock: WallClock,
+    /// Nanoseconds since boot.
+    pub now: u64,
+}
+
+/// Everything to the right of whoever produces events.
+#[derive(Debug)]
+pub struct Pipeline<T: Tap> {
+    tap: T,
+    sink: Sink,
+    recovered: Recovered,
+    countries: Countries,
+    samples: Samples,
+    clock: WallClock,
+}
+
+impl<T: Tap> Pipeline<T> {
+    /// Opens the output folder and takes up what a crash left in it.
+    ///
+    /// # Errors
+    /// As [`Sink::open`].
+    pub fn new(config: PipelineConfig, tap: T) -> Result<Self, SinkError> {
+        let now = config.clock.moment(config.now);
+        let (sink, recovered) = Sink::open(config.sink, config.disk, now)?;
+        Ok(Self {
+            tap,
+            sink,
+            recovered,
+            countries: config.countries,
+            samples: Samples::new(config.samples),
+            clock: config.clock,
+        })
+    }
+
+    /// What a crash left.
+    #[must_use]
+    pub fn recovered(&self) -> &Recovered {
+        &self.recovered
+    }
+
+    /// The tap.
+    pub fn tap(&mut self) -> &mut T {
+        &mut self.tap
+    }
+
+    /// Follows a step of the system's clock.
+    pub fn set_clock(&mut self, clock: WallClock) {
+        self.clock = clock;
+    }
+
+    /// Takes a payload sample; `bytes` may be longer than what was taken.
+    pub fn sample(&mut self, header: &SampleHeader, bytes: &[u8]) {
+        self.samples.add(header, bytes);
+    }
+
+    /// Whether the record was written before the crash.
+    #[must_use]
+    pub fn already_written(&self, id: &RecordId) -> bool {
+        let id = spool_id(*id);
+        self.recovered.holds(self.sink.totals().lineage, id)
+    }
+
+    /// Writes the record of `flow` that is due: `counts` is what it adds, opener first. After
+    /// [`End::Active`] the flow goes on and keeps its label.
+    pub fn flow_ended(&mut self, flow: &Flow, counts: [Tally; 2], end: End) {
+        let record = Record {
+            flow: *flow,
+            counts,
+            end,
+            inspection: self.samples.inspection(flow, end == End::Active),
+        };
+        self.tap.record(&record);
+        let places = locate::places(flow, &self.countries);
+        let hour = Hour::of(self.clock.utc(flow.entry.since));
+        let public = anonymize(&record, &places, hour);
+        let id = SpoolId {
+            flow: flow.entry.id,
+            part: flow.entry.part,
+        };
+        self.sink.write(id, public, counts[0].plus(counts[1]));
+    }
+
+    /// Ends a frame and syncs it; then what was written before survives a crash.
+    ///
+    /// # Errors
+    /// As [`Sink::commit`]: records wait, metering goes on.
+    pub fn commit(&mut self, outside: Outside) -> Result<(), SinkError> {
+        self.sink.commit(outside)
+    }
+
+    /// Closes a spool that is old or large enough, and forgets samples of flows that nobody
+    /// ended.
+    ///
+    /// # Errors
+    /// As [`Sink::rotate`].
+    pub fn rotate(&mut self, now: u64) -> Result<(), SinkError> {
+        self.samples.forget(now);
+        if !self.sink.should_rotate(now) {
+            return Ok(());
+        }
+        self.recovered.forget_ids();
+        self.sink.rotate(self.clock.moment(now))
+    }
+
+    /// Closes the spool; the caller has committed. Gives the tap back.
+    ///
+    /// # Errors
+    /// As [`Sink::close`].
+    pub fn close(self, now: u64) -> Result<T, SinkError> {
+        self.sink.close(self.clock.utc(now))?;
+        Ok(self.tap)
+    }
+
+    /// Sums since the lineage began.
+    #[must_use]
+    pub fn written(&self) -> &Totals {
+        self.sink.totals()
+    }
+
+    /// The sink, for its counters.
+    #[must_use]
+    pub fn sink(&self) -> &Sink {
+        &self.sink
+    }
+
+    /// Samples that were not looked at because too many flows were undecided.
+    #[must_use]
+    pub fn samples_shed(&self) -> u64 {
+        self.samples.shed()
+    }
+}
+
+fn spool_id(id: RecordId) -> SpoolId {
+    SpoolId {
+        flow: id.flow,
+        part: id.part,
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,80 @@
+//! From a spool to a closed file: ids gone, flow lines sorted, sums added up.
+
+use std::{
+    fs::{self, OpenOptions},
+    io,
+    os::unix::fs::OpenOptionsExt,
+    path::Path,
+};
+
+use collector_common::schema::Line;
+
+use super::{
+    SinkError,
+    disk::Disk,
+    frame,
+    name::{FileId, Kind, Node},
+    queue::push_line,
+    recover::{self, Content, path},
+    spool::sync_folder,
+};
+
+/// Closes a spool. Killed at any point, it does the rest when called again: the closed file
+/// appears whole by its rename, and only then the spool goes.
+pub(super) fn close(
+    folder: &Path,
+    node: &Node,
+    id: FileId,
+    disk: &mut dyn Disk,
+) -> Result<(), SinkError> {
+    let spool = path(folder, node, id, Kind::Spool);
+    let closed = path(folder, node, id, Kind::Closed);
+    if !closed.exists() {
+        let content = recover::content(&spool)?;
+        if let Some(text) = text(content) {
+            let part = path(folder, node, id, Kind::Part);
+            write(&part, &text, disk).map_err(|error| {
+                drop(fs::remove_file(&part));
+                SinkError::new("write", &part, error)
+            })?;
+            fs::rename(&part, &closed).map_err(|error| SinkError::new("rename", &part, error))?;
+            sync_folder(folder)?;
+        }
+    }
+    match fs::remove_file(&spool) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => {
+            Err(SinkError::new("remove", &spool, error))
+        }
+        _ => sync_folder(folder),
+    }
+}
+
+/// The closed file's text; `None` where the spool holds no record.
+///
+/// Sorting lines as text groups them by hour (the first field) and, within the hour, hides the
+/// order in which flows ended; equal lines beside each other compress well.
+fn text(mut content: Content) -> Option<String> {
+    if content.flows.is_empty() && content.ledger.is_empty() {
+        return None;
+    }
+    content.flows.sort_unstable();
+    let mut text = String::new();
+    push_line(&mut text, &Line::Header(content.header?));
+    text.extend(content.flows);
+    for line in content.ledger.lines() {
+        push_line(&mut text, &line);
+    }
+    Some(text)
+}
+
+fn write(part: &Path, text: &str, disk: &mut dyn Disk) -> io::Result<()> {
+    let bytes = frame::encode(text.as_bytes(), frame::SMALL)?;
+    let file = OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .mode(0o600)
+        .open(part)?;
+    disk.write(&file, &bytes, 0)?;
+    disk.sync(&file)
+}

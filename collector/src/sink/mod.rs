@@ -1,0 +1,352 @@
+//! From published records to files: a spool of complete, synced frames, then a closed file.
+
+use std::{
+    fs::DirBuilder,
+    io,
+    os::unix::fs::DirBuilderExt,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use collector_common::{
+    schema::{Header, Line, Lineage, PublicRecord, SpoolId, Sum, Totals, Volume},
+    wire::Tally,
+};
+use jiff::Timestamp;
+
+mod close;
+pub mod disk;
+mod frame;
+mod ledger;
+pub mod name;
+mod queue;
+pub mod recover;
+pub mod retention;
+mod spool;
+
+use disk::Disk;
+use name::{FileId, Kind, Node};
+use queue::{Queue, push_line};
+use recover::Recovered;
+use retention::{Removed, Retention};
+use spool::Spool;
+
+/// A file could not be written, read, renamed or removed.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot {action} {}: {source}", path.display())]
+pub struct SinkError {
+    action: &'static str,
+    path: PathBuf,
+    source: io::Error,
+}
+
+impl SinkError {
+    fn new(action: &'static str, path: &Path, source: io::Error) -> Self {
+        Self {
+            action,
+            path: path.to_owned(),
+            source,
+        }
+    }
+}
+
+/// Limits of spools and files.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// A spool is closed at this age.
+    pub spool_age: Duration,
+    /// Or with this many bytes of text: closing holds them in memory.
+    pub spool_text: u64,
+    /// Bytes of records that wait while the disk takes nothing; beyond, they count as unwritten.
+    pub queue: usize,
+    /// How long closed files stay.
+    pub retention: Retention,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            spool_age: Duration::from_secs(3600),
+            spool_text: 64 << 20,
+            queue: 16 << 20,
+            retention: Retention::default(),
+        }
+    }
+}
+
+/// Where and how to write.
+#[derive(Debug)]
+pub struct SinkConfig {
+    /// Made with mode 0700 if absent.
+    pub folder: PathBuf,
+    /// In file names.
+    pub node: Node,
+    /// First line of every file.
+    pub header: Header,
+    /// Life of the kernel's maps whose records are written.
+    pub lineage: Lineage,
+    /// Failed flows get lines too, instead of counters.
+    pub write_failed: bool,
+    /// Bounds.
+    pub limits: Limits,
+}
+
+/// Sums that others know and every frame tells, since the lineage began.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Outside {
+    /// Late and overflow packets that were written without ever being in the kernel's table.
+    pub late_written: Tally,
+    /// Late and overflow packets that a crash swallowed.
+    pub lost_in_crash: Tally,
+}
+
+/// A frame is written ahead of the commit when this many bytes wait, so that a table that is
+/// drained at once needs no memory of its size.
+const FLUSH: usize = 4 << 20;
+
+/// The moment of a call: nanoseconds since boot, and what that is in UTC.
+#[derive(Clone, Copy, Debug)]
+pub struct Moment {
+    /// Nanoseconds since boot.
+    pub boot: u64,
+    /// The same moment.
+    pub utc: Timestamp,
+}
+
+/// Writes records.
+#[derive(Debug)]
+pub struct Sink {
+    config: SinkConfig,
+    disk: Box<dyn Disk>,
+    spool: Spool,
+    queue: Queue,
+    /// With everything that is queued.
+    totals: Totals,
+    /// As the last frame told them.
+    told: Totals,
+    /// Records of the commit before and of this one, as far as they are in frames.
+    recent: [Vec<SpoolId>; 2],
+    failing: bool,
+    to_close: Vec<FileId>,
+    removed: Removed,
+}
+
+impl Sink {
+    /// Makes the folder, takes up what a crash left there, opens a spool, and closes the spools
+    /// that were left.
+    ///
+    /// # Errors
+    /// The folder can't be made, read or written. A spool of a crash that can't be closed is no
+    /// error: it stays, and [`Recovered::left`] says why.
+    pub fn open(
+        config: SinkConfig,
+        disk: Box<dyn Disk>,
+        now: Moment,
+    ) -> Result<(Self, Recovered), SinkError> {
+        make_folder(&config.folder)?;
+        let (folder, node) = (&config.folder, &config.node);
+        for id in recover::files(folder, node, Kind::Part)? {
+            drop(std::fs::remove_file(recover::path(
+                folder,
+                node,
+                id,
+                Kind::Part,
+            )));
+        }
+        let left = recover::files(folder, node, Kind::Spool)?;
+        let mut recovered = recover::scan(folder, node)?;
+        let mut totals = recovered
+            .totals_of(config.lineage)
+            .cloned()
+            .unwrap_or_default();
+        totals.lineage = config.lineage;
+        let carried = recovered.carried(config.lineage);
+        let mut disk = disk;
+        let spool = new_spool(&config, &totals, carried.clone(), now, &mut *disk)?;
+        let mut sink = Self {
+            told: totals.clone(),
+            config,
+            disk,
+            spool,
+            queue: Queue::default(),
+            totals,
+            recent: [carried, Vec::new()],
+            failing: false,
+            to_close: left,
+            removed: Removed::default(),
+        };
+        recovered.left.extend(sink.close_old(now.utc).err());
+        Ok((sink, recovered))
+    }
+
+    /// Takes a record that counted `tally` exactly.
+    pub fn write(&mut self, id: SpoolId, record: PublicRecord, tally: Tally) {
+        let sum = Sum::one(tally);
+        if self.failing && self.queue.bytes() >= self.config.limits.queue {
+            self.totals.unwritten.add(sum);
+            return;
+        }
+        let as_line = !record.failed || self.config.write_failed;
+        self.queue.push(id, record, sum, as_line);
+        self.totals.written.add(sum);
+        if !self.failing && self.queue.bytes() >= FLUSH {
+            // A failure shows again at the commit.
+            self.failing = self.flush().is_err();
+        }
+    }
+
+    /// Ends a frame with the sums so far and syncs it. Writes nothing when nothing changed.
+    ///
+    /// # Errors
+    /// The disk took nothing: records wait in memory, up to [`Limits::queue`], for the next
+    /// commit, and are lost only by a crash.
+    pub fn commit(&mut self, outside: Outside) -> Result<(), SinkError> {
+        self.totals.late_written = Volume::from(outside.late_written);
+        self.totals.lost_in_crash = Volume::from(outside.lost_in_crash);
+        if self.queue.is_empty() && self.recent[1].is_empty() && self.totals == self.told {
+            return Ok(());
+        }
+        let flushed = self.flush();
+        self.failing = flushed.is_err();
+        flushed?;
+        self.totals.commit += 1;
+        self.told = self.totals.clone();
+        let [before, this] = &mut self.recent;
+        *before = std::mem::take(this);
+        Ok(())
+    }
+
+    /// Whether the spool is old or large enough to be closed.
+    #[must_use]
+    pub fn should_rotate(&self, now: u64) -> bool {
+        let limits = &self.config.limits;
+        let age = u64::try_from(limits.spool_age.as_nanos()).unwrap_or(u64::MAX);
+        self.spool.is_due(now, age, limits.spool_text)
+    }
+
+    /// Opens the next spool and closes this one, and those that could not be closed before.
+    ///
+    /// # Errors
+    /// The next spool can't be made: then nothing has changed. Or a spool can't be closed: the
+    /// next call tries again.
+    pub fn rotate(&mut self, now: Moment) -> Result<(), SinkError> {
+        let carried = self.recent.concat();
+        let next = new_spool(
+            &self.config,
+            &self.totals_told(),
+            carried,
+            now,
+            &mut *self.disk,
+        )?;
+        let before = std::mem::replace(&mut self.spool, next);
+        self.to_close.push(before.id);
+        self.close_old(now.utc)
+    }
+
+    /// Closes the spool for good; the caller has committed.
+    ///
+    /// # Errors
+    /// The spool can't be closed: it stays and the next start closes it.
+    pub fn close(mut self, now: Timestamp) -> Result<(), SinkError> {
+        self.to_close.push(self.spool.id);
+        self.close_old(now)
+    }
+
+    /// Sums since the lineage began, queued records included.
+    #[must_use]
+    pub fn totals(&self) -> &Totals {
+        &self.totals
+    }
+
+    /// Bytes of records that are in no frame yet.
+    #[must_use]
+    pub fn queued(&self) -> usize {
+        self.queue.bytes()
+    }
+
+    /// Closed files that went by age, size or room, since the start.
+    #[must_use]
+    pub fn removed(&self) -> Removed {
+        self.removed
+    }
+
+    /// What frames have told so far, under the number of the commit in progress.
+    fn totals_told(&self) -> Totals {
+        self.told.clone()
+    }
+
+    fn flush(&mut self) -> Result<(), SinkError> {
+        let limits = &self.config.limits;
+        let folder = &self.config.folder;
+        let space = self
+            .disk
+            .space(folder)
+            .map_err(|error| SinkError::new("ask for the room of", folder, error))?;
+        if !limits.retention.has_room(space) {
+            let error = io::Error::from(io::ErrorKind::StorageFull);
+            return Err(SinkError::new(
+                "write below the free room of",
+                folder,
+                error,
+            ));
+        }
+        let text = self.queue.frame(&self.totals);
+        self.spool
+            .append(&text, limits.spool_text, &mut *self.disk)?;
+        self.told = self.totals.clone();
+        self.recent[1].append(&mut self.queue.take_ids());
+        Ok(())
+    }
+
+    /// Closes what waits, then looks after retention. Goes on after a failure; tells the first.
+    fn close_old(&mut self, now: Timestamp) -> Result<(), SinkError> {
+        let (folder, node) = (&self.config.folder, &self.config.node);
+        let mut first = Ok(());
+        self.to_close.retain(|id| {
+            let closed = close::close(folder, node, *id, &mut *self.disk);
+            let failed = closed.is_err();
+            first = std::mem::replace(&mut first, Ok(())).and(closed);
+            failed
+        });
+        let limits = &self.config.limits.retention;
+        let removed = retention::apply(folder, node, now, limits, &*self.disk)?;
+        self.removed.files += removed.files;
+        self.removed.bytes += removed.bytes;
+        first
+    }
+}
+
+fn make_folder(folder: &Path) -> Result<(), SinkError> {
+    DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(folder)
+        .map_err(|error| SinkError::new("create", folder, error))
+}
+
+/// A spool whose first frame says what it is and carries on the sums of the one before.
+fn new_spool(
+    config: &SinkConfig,
+    totals: &Totals,
+    carried: Vec<SpoolId>,
+    now: Moment,
+    disk: &mut dyn Disk,
+) -> Result<Spool, SinkError> {
+    let mut text = String::new();
+    push_line(&mut text, &Line::Header(config.header.clone()));
+    let totals = Totals {
+        carried,
+        ..totals.clone()
+    };
+    push_line(&mut text, &Line::Totals(totals));
+    Spool::create(
+        &config.folder,
+        &config.node,
+        (now.utc, now.boot),
+        &text,
+        disk,
+    )
+}
+
+#[cfg(test)]
+mod tests;

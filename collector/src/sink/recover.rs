@@ -1,0 +1,193 @@
+//! What a crash left: spools are read, their ids and sums kept.
+
+use std::{
+    collections::HashSet,
+    fs::{self, File},
+    io::Read,
+    path::{Path, PathBuf},
+};
+
+use collector_common::schema::{Header, Line, Lineage, SpoolId, Totals};
+
+use super::{
+    SinkError,
+    frame::Frames,
+    ledger::Ledger,
+    name::{FileId, Kind, Node},
+};
+
+/// A spool is a few MiB; a larger file is not one of ours.
+const MAX_FILE: u64 = 1 << 30;
+
+/// What the spools of a folder hold.
+#[derive(Debug, Default)]
+pub struct Recovered {
+    /// Newest sums of each lineage that was met, in the order in which they were met.
+    pub totals: Vec<Totals>,
+    /// Bytes behind the last complete frames, cut off.
+    pub torn_bytes: u64,
+    /// Spools that were found.
+    pub spools: usize,
+    /// Spools that could not be closed, with why: left as they are.
+    pub left: Vec<SinkError>,
+    ids: HashSet<(Lineage, SpoolId)>,
+    last_commits: Vec<(u64, Lineage, Vec<SpoolId>)>,
+}
+
+impl Recovered {
+    /// Whether the record is in a spool that a crash left.
+    #[must_use]
+    pub fn holds(&self, lineage: Lineage, id: SpoolId) -> bool {
+        self.ids.contains(&(lineage, id))
+    }
+
+    /// Gives up the ids: by the first rotation the agent has settled what the kernel held.
+    pub(crate) fn forget_ids(&mut self) {
+        self.ids = HashSet::new();
+    }
+
+    /// Newest sums of `lineage`.
+    #[must_use]
+    pub fn totals_of(&self, lineage: Lineage) -> Option<&Totals> {
+        self.totals.iter().find(|totals| totals.lineage == lineage)
+    }
+
+    /// Records of the last two commits of `lineage`: the kernel's table may still hold them.
+    pub(super) fn carried(&self, lineage: Lineage) -> Vec<SpoolId> {
+        let newest = self.totals_of(lineage).map_or(0, |totals| totals.commit);
+        let mut ids: Vec<SpoolId> = self
+            .last_commits
+            .iter()
+            .filter(|(commit, of, _)| *of == lineage && commit + 1 >= newest)
+            .flat_map(|(_, _, ids)| ids.iter().copied())
+            .collect();
+        ids.sort_unstable();
+        ids.dedup();
+        ids
+    }
+
+    /// Takes up one frame; its totals line says whose the ids before it are.
+    fn frame(&mut self, lines: Vec<Line>) {
+        let mut ids = Vec::new();
+        for line in lines {
+            match line {
+                Line::Flow(record) => ids.extend(record.id),
+                Line::Failed(cell) => ids.extend(cell.ids),
+                Line::Totals(mut totals) => {
+                    ids.append(&mut totals.carried);
+                    self.ids.extend(ids.iter().map(|id| (totals.lineage, *id)));
+                    let commit = (totals.commit, totals.lineage, std::mem::take(&mut ids));
+                    self.keep_commit(commit);
+                    self.keep_totals(totals);
+                }
+                Line::Header(_) | Line::Statistics(_) => {}
+            }
+        }
+    }
+
+    fn keep_commit(&mut self, commit: (u64, Lineage, Vec<SpoolId>)) {
+        let (number, lineage, _) = commit;
+        self.last_commits
+            .retain(|(older, of, _)| *of != lineage || older + 1 >= number);
+        self.last_commits.push(commit);
+    }
+
+    /// Sums only grow, so the larger is the newer, whatever the clock did to file names.
+    fn keep_totals(&mut self, totals: Totals) {
+        let known = self
+            .totals
+            .iter_mut()
+            .find(|known| known.lineage == totals.lineage);
+        match known {
+            Some(known) if known.commit <= totals.commit => *known = totals,
+            Some(_) => {}
+            None => self.totals.push(totals),
+        }
+    }
+}
+
+/// One spool's content as a closed file tells it.
+#[derive(Debug, Default)]
+pub(super) struct Content {
+    pub(super) header: Option<Header>,
+    /// Flow lines as JSON, without ids.
+    pub(super) flows: Vec<String>,
+    pub(super) ledger: Ledger,
+}
+
+impl Content {
+    /// Takes up one line of a spool.
+    fn take(&mut self, line: Line) {
+        match line {
+            Line::Header(header) => self.header = Some(header),
+            Line::Flow(mut record) => {
+                record.id = None;
+                let mut text = String::new();
+                super::queue::push_line(&mut text, &Line::Flow(record));
+                self.flows.push(text);
+            }
+            Line::Failed(cell) => self.ledger.add_failed(&cell),
+            Line::Statistics(statistics) => self.ledger.add_statistics(&statistics),
+            Line::Totals(_) => {}
+        }
+    }
+}
+
+/// Reads a spool for closing.
+pub(super) fn content(path: &Path) -> Result<Content, SinkError> {
+    let mut content = Content::default();
+    each_frame(path, |lines| {
+        lines.into_iter().for_each(|line| content.take(line));
+    })?;
+    Ok(content)
+}
+
+/// Looks at the spools that a crash left in `folder` for `node`; changes nothing.
+///
+/// # Errors
+/// The folder can't be read. A spool that can't be read goes to [`Recovered::left`].
+pub fn scan(folder: &Path, node: &Node) -> Result<Recovered, SinkError> {
+    let mut recovered = Recovered::default();
+    for id in files(folder, node, Kind::Spool)? {
+        recovered.spools += 1;
+        let path = folder.join(id.name(node, Kind::Spool));
+        match each_frame(&path, |lines| recovered.frame(lines)) {
+            Ok(torn) => recovered.torn_bytes += torn,
+            Err(error) => recovered.left.push(error),
+        }
+    }
+    Ok(recovered)
+}
+
+/// Files of `node` of one kind, oldest first.
+pub(super) fn files(folder: &Path, node: &Node, kind: Kind) -> Result<Vec<FileId>, SinkError> {
+    let wrong = |error| SinkError::new("read", folder, error);
+    let mut found = Vec::new();
+    for entry in fs::read_dir(folder).map_err(wrong)? {
+        let name = entry.map_err(wrong)?.file_name();
+        let parsed = name.to_str().and_then(|name| FileId::parse(name, node));
+        found.extend(parsed.filter(|(_, of)| *of == kind).map(|(id, _)| id));
+    }
+    found.sort_unstable();
+    Ok(found)
+}
+
+/// Hands the lines of each complete frame to `take`; gives the length of the torn tail.
+fn each_frame(path: &Path, mut take: impl FnMut(Vec<Line>)) -> Result<u64, SinkError> {
+    let wrong = |error| SinkError::new("read", path, error);
+    let mut bytes = Vec::new();
+    File::open(path)
+        .and_then(|file| file.take(MAX_FILE).read_to_end(&mut bytes))
+        .map_err(wrong)?;
+    let mut frames = Frames::new(&bytes);
+    for text in frames.by_ref() {
+        let lines: Result<Vec<Line>, _> = text.lines().map(serde_json::from_str).collect();
+        take(lines.map_err(|error| wrong(error.into()))?);
+    }
+    Ok(frames.torn())
+}
+
+/// Path of a file.
+pub(super) fn path(folder: &Path, node: &Node, id: FileId, kind: Kind) -> PathBuf {
+    folder.join(id.name(node, kind))
+}

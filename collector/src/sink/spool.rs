@@ -1,0 +1,151 @@
+//! The file that is being written.
+
+use std::{
+    fs::{File, OpenOptions},
+    io,
+    os::unix::fs::OpenOptionsExt,
+    path::{Path, PathBuf},
+};
+
+use jiff::Timestamp;
+
+use super::{
+    SinkError,
+    disk::Disk,
+    frame,
+    name::{FileId, Kind, Node},
+};
+
+/// Files of one second: more means that something writes files in a loop.
+const MAX_SEQUENCE: u32 = 9999;
+/// Of this many times the size limit no more is written: closing reads a spool as a whole.
+const HARD_LIMIT: u64 = 4;
+
+/// A spool: complete frames, each synced.
+#[derive(Debug)]
+pub(super) struct Spool {
+    pub(super) id: FileId,
+    path: PathBuf,
+    file: File,
+    /// Length up to which it holds synced frames.
+    good: u64,
+    /// A write failed: what lies behind `good` is to be cut off first.
+    torn: bool,
+    /// Text in its frames.
+    text: u64,
+    /// When it was begun, nanoseconds since boot.
+    opened: u64,
+    /// It holds more than its first frame.
+    used: bool,
+}
+
+impl Spool {
+    /// Makes a new file, mode 0600, whose first frame is `text`.
+    pub(super) fn create(
+        folder: &Path,
+        node: &Node,
+        (start, now): (Timestamp, u64),
+        text: &str,
+        disk: &mut dyn Disk,
+    ) -> Result<Self, SinkError> {
+        let (id, path, file) = create_file(folder, node, start)?;
+        let mut spool = Self {
+            id,
+            path,
+            file,
+            good: 0,
+            torn: false,
+            text: 0,
+            opened: now,
+            used: false,
+        };
+        let first = spool
+            .append(text, u64::MAX, disk)
+            .and_then(|()| sync_folder(folder));
+        if let Err(error) = first {
+            // An empty spool would only be removed at the next start.
+            drop(std::fs::remove_file(&spool.path));
+            return Err(error);
+        }
+        spool.used = false;
+        Ok(spool)
+    }
+
+    /// Writes `text` as one frame and syncs it. After an error the file is as before.
+    pub(super) fn append(
+        &mut self,
+        text: &str,
+        limit: u64,
+        disk: &mut dyn Disk,
+    ) -> Result<(), SinkError> {
+        let written = self.try_append(text, limit, disk);
+        if written.is_err() {
+            self.torn = self.file.set_len(self.good).is_err();
+        }
+        written.map_err(|error| SinkError::new("write", &self.path, error))
+    }
+
+    fn try_append(&mut self, text: &str, limit: u64, disk: &mut dyn Disk) -> io::Result<()> {
+        if self.text >= limit.saturating_mul(HARD_LIMIT) {
+            return Err(io::Error::new(
+                io::ErrorKind::FileTooLarge,
+                "the spool could not be closed for too long",
+            ));
+        }
+        if self.torn {
+            self.file.set_len(self.good)?;
+            self.torn = false;
+        }
+        let frame = frame::encode(text.as_bytes(), frame::FAST)?;
+        disk.write(&self.file, &frame, self.good)?;
+        disk.sync(&self.file)?;
+        self.good += frame.len() as u64;
+        self.text += text.len() as u64;
+        self.used = true;
+        Ok(())
+    }
+
+    /// Whether it holds records and is `max_age` nanoseconds old or has `max_text` bytes of text.
+    pub(super) fn is_due(&self, now: u64, max_age: u64, max_text: u64) -> bool {
+        let age = now.saturating_sub(self.opened);
+        self.used && (age >= max_age || self.text >= max_text)
+    }
+}
+
+fn create_file(
+    folder: &Path,
+    node: &Node,
+    start: Timestamp,
+) -> Result<(FileId, PathBuf, File), SinkError> {
+    let start = Timestamp::from_second(start.as_second()).unwrap_or(start);
+    let mut sequence = 0;
+    loop {
+        let id = FileId { start, sequence };
+        let path = folder.join(id.name(node, Kind::Spool));
+        // A closed file of this name would be taken for this spool's.
+        let taken = folder.join(id.name(node, Kind::Closed)).exists();
+        let opened = OpenOptions::new()
+            .write(true)
+            .create_new(true)
+            .mode(0o600)
+            .open(&path);
+        match opened {
+            Ok(file) if !taken => return Ok((id, path, file)),
+            Ok(_) => drop(std::fs::remove_file(&path)),
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+            Err(error) => return Err(SinkError::new("create", &path, error)),
+        }
+        sequence += 1;
+        if sequence > MAX_SEQUENCE {
+            let error = io::Error::from(io::ErrorKind::AlreadyExists);
+            return Err(SinkError::new("create", &path, error));
+        }
+    }
+}
+
+/// Makes names in `folder` durable.
+pub(super) fn sync_folder(folder: &Path) -> Result<(), SinkError> {
+    File::open(folder)
+        .and_then(|folder| folder.sync_all())
+        .map_err(|error| SinkError::new("sync", folder, error))
+}
