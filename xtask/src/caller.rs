@@ -18,6 +18,17 @@ use std::{
 use anyhow::{Context, Result};
 use nix::unistd::{Uid, User};
 
+use crate::workspace::Workspace;
+
+/// Where root's cargo and rustup keep things; set by them for this process.
+const ROOTS_OWN: [&str; 5] = [
+    "CARGO",
+    "CARGO_HOME",
+    "RUSTUP_HOME",
+    "LD_LIBRARY_PATH",
+    "XDG_RUNTIME_DIR",
+];
+
 /// The account that builds.
 pub(crate) struct Caller {
     is_root: bool,
@@ -56,32 +67,46 @@ impl Caller {
     pub(crate) fn command(&self, program: impl Into<OsString>) -> Command {
         let mut command = Command::new(program.into());
         if let Some(user) = &self.behind_sudo {
+            for ours in ROOTS_OWN {
+                command.env_remove(ours);
+            }
             command
                 .uid(user.uid.as_raw())
                 .gid(user.gid.as_raw())
                 .env("HOME", &user.dir)
                 .env("USER", &user.name)
                 .env("LOGNAME", &user.name)
-                .env("PATH", path_with(&user.dir.join(".cargo/bin")));
+                .env("PATH", self.search_path());
         }
         command
     }
 
+    /// Where [`Self::command`] looks for programs; sudo takes the user's own folders away.
+    pub(crate) fn search_path(&self) -> OsString {
+        match &self.behind_sudo {
+            Some(user) => path_with(&user.dir.join(".cargo/bin")),
+            None => env::var_os("PATH").unwrap_or_default(),
+        }
+    }
+
     /// `cargo`, as the account that builds, in the workspace's root.
     pub(crate) fn cargo(&self, root: &Path) -> Command {
-        let mut command = self.command(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+        let ours = env::var_os("CARGO").filter(|_| self.behind_sudo.is_none());
+        let mut command = self.command(ours.unwrap_or_else(|| "cargo".into()));
         command.current_dir(root);
         command
     }
 
-    /// Gives root's files in a folder to the user behind sudo: `sudo cargo xtask` has already
-    /// made cargo write some as root before this program starts.
-    pub(crate) fn take_ownership(&self, folder: &Path) -> Result<()> {
+    /// Gives root's files in the target folders to the user behind sudo.
+    pub(crate) fn take_ownership(&self, workspace: &Workspace) -> Result<()> {
         let Some(user) = &self.behind_sudo else {
             return Ok(());
         };
-        give(folder, user.uid.as_raw(), user.gid.as_raw())
-            .with_context(|| format!("giving {} to {}", folder.display(), user.name))
+        for folder in workspace.written() {
+            give(folder, user.uid.as_raw(), user.gid.as_raw())
+                .with_context(|| format!("giving {} to {}", folder.display(), user.name))?;
+        }
+        Ok(())
     }
 }
 

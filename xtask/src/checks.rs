@@ -5,16 +5,16 @@ use std::{fs, path::Path};
 use anyhow::{Result, bail};
 use nix::sys::utsname::uname;
 
-use crate::command;
+use crate::{caller::Caller, command};
 
 /// The oldest kernel that has what the programs use.
 const OLDEST_KERNEL: (u32, u32) = (6, 1);
 
 /// Everything that is missing, at once, each with what to do. An agent that pins nothing needs no
 /// BPF file system.
-pub(crate) fn all(pins: bool) -> Result<()> {
+pub(crate) fn all(pins: bool, caller: &Caller) -> Result<()> {
     let pin_folder = if pins { bpf_filesystem() } else { Ok(()) };
-    let missing: Vec<String> = [compiler(), kernel(), types(), pin_folder]
+    let missing: Vec<String> = [compiler(caller), kernel(), types(), pin_folder]
         .into_iter()
         .filter_map(Result::err)
         .collect();
@@ -37,9 +37,10 @@ pub(crate) fn interface(name: &str) -> Result<()> {
     bail!("no interface `{name}`; there are: {}", known.join(", "));
 }
 
-fn compiler() -> Result<(), String> {
+fn compiler(caller: &Caller) -> Result<(), String> {
+    let path = caller.search_path();
     for program in ["rustc", "rustup", "cc"] {
-        if command::find(program).is_none() {
+        if command::find_in(&path, program).is_none() {
             let package = if program == "cc" { "gcc" } else { "rustup" };
             return Err(format!("{program}: install the package `{package}`"));
         }

@@ -59,8 +59,12 @@ fn quoted(word: &OsStr) -> String {
 
 /// The program that a shell would start for this name.
 pub(crate) fn find(program: &str) -> Option<PathBuf> {
-    let path = env::var_os("PATH")?;
-    env::split_paths(&path)
+    find_in(&env::var_os("PATH")?, program)
+}
+
+/// The same with another search path; programs for root are found without it, too.
+pub(crate) fn find_in(path: &OsStr, program: &str) -> Option<PathBuf> {
+    env::split_paths(path)
         .chain(["/usr/sbin", "/sbin"].map(PathBuf::from))
         .map(|folder| folder.join(program))
         .find(|candidate| is_executable(candidate))

@@ -50,7 +50,7 @@ pub(crate) struct Arguments {
 /// `cargo xtask build-and-load`
 pub(crate) fn run(arguments: &Arguments, workspace: &Workspace, caller: &Caller) -> Result<()> {
     let pins = !arguments.demo && !arguments.agent.iter().any(|word| word == "--no-pin");
-    checks::all(pins)?;
+    checks::all(pins, caller)?;
     if !caller.is_root() && command::find("sudo").is_none() {
         eprintln!("note: there is no sudo here, so you will be told which command root must run");
     }
@@ -60,7 +60,6 @@ pub(crate) fn run(arguments: &Arguments, workspace: &Workspace, caller: &Caller)
         interfaces(&arguments.iface)?
     };
     build::all(Profile::Release, workspace, caller)?;
-    caller.take_ownership(&workspace.target)?; // this process is about to be replaced
     let agent = workspace.agent(Profile::Release);
     if arguments.demo {
         return start_demo(arguments, agent, caller);

@@ -50,8 +50,10 @@ fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let workspace = Workspace::here();
     let outcome = Caller::detect().and_then(|caller| {
+        // Cargo has just built this program, as root under sudo; tests write as root, too.
+        caller.take_ownership(&workspace)?;
         let outcome = run(&arguments.command, &workspace, &caller);
-        caller.take_ownership(&workspace.target)?;
+        caller.take_ownership(&workspace)?;
         outcome
     });
     failure::exit_code(outcome)

@@ -31,6 +31,11 @@ impl Workspace {
         }
     }
 
+    /// Every folder that commands write to.
+    pub(crate) fn written(&self) -> [&Path; 2] {
+        [&self.target, &self.host_target]
+    }
+
     /// Root of the tools that `setup` installs; programs are in its `bin`.
     pub(crate) fn tools(&self) -> PathBuf {
         self.target.join("tools")

@@ -51,7 +51,12 @@ const PARTS: &[Row] = &[
         &[],
         peers,
     ),
-    ("helpers", "unit tests of the test helpers", &["build"], helpers),
+    (
+        "helpers",
+        "unit tests of the test helpers",
+        &["build"],
+        helpers,
+    ),
 ];
 
 /// The table above, then one part for each file in `tests/tests`.
