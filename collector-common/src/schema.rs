@@ -251,6 +251,24 @@ pub struct Volume {
     pub bytes: u64,
 }
 
+impl From<Volume> for Tally {
+    fn from(volume: Volume) -> Self {
+        Self {
+            packets: volume.packets,
+            bytes: volume.bytes,
+        }
+    }
+}
+
+impl From<Sum> for Tally {
+    fn from(sum: Sum) -> Self {
+        Self {
+            packets: sum.packets,
+            bytes: sum.bytes,
+        }
+    }
+}
+
 impl From<Tally> for Volume {
     fn from(tally: Tally) -> Self {
         Self {

@@ -5,9 +5,12 @@
 //! where an event came from, and time is an argument.
 
 pub mod anonymize;
+pub mod cli;
+pub mod commands;
 pub mod inspect;
 pub mod live;
 pub mod locate;
 pub mod pipeline;
 pub mod record;
+pub mod settings;
 pub mod sink;

@@ -22,6 +22,12 @@ pub struct Inspector {
     found: Option<Found>,
 }
 
+impl std::fmt::Debug for Inspector {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("[scrubbed]")
+    }
+}
+
 struct Side {
     /// Unused for datagrams, which are judged one by one and never kept.
     stream: Stream,

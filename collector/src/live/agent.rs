@@ -1,14 +1,18 @@
 //! The agent: what it holds, how it starts, ticks and stops. Synchronous, time is an argument;
 //! `serve` drives it.
 
-use std::collections::HashSet;
+use std::{
+    collections::HashSet,
+    os::fd::{AsFd, OwnedFd},
+};
 
 use anyhow::{Context, bail};
 use collector_common::{
     books::Books,
     expiry::{self, End},
-    flow::{Flow, state},
+    flow::{Flow, Owned, state},
     key::FlowKey,
+    schema::Lineage,
     settings::Sweep,
     wire::Tally,
 };
@@ -29,6 +33,7 @@ use super::{
 use crate::{
     pipeline::{Pipeline, PipelineConfig, Tap, WallClock},
     record::RecordId,
+    sink::Outside,
 };
 
 /// A running meter.
@@ -124,7 +129,7 @@ impl<T: Tap> Agent<T> {
     fn attached(
         options: &Options,
         interfaces: &[Interface],
-        config: PipelineConfig,
+        mut config: PipelineConfig,
         tap: T,
         pins: Option<&PinFolder>,
     ) -> anyhow::Result<(Kernel, Vec<Attachment>, Pipeline<T>)> {
@@ -132,7 +137,8 @@ impl<T: Tap> Agent<T> {
             "this kernel can't wait for running programs (nohz_full); closing would not be exact",
         )?;
         let mut kernel = Kernel::load(interfaces, options, pins)?;
-        let pipeline = Pipeline::new(config, kernel.lineage, tap)?;
+        config.sink.lineage = Lineage(kernel.lineage);
+        let pipeline = Pipeline::new(config, tap)?;
         let kept = options.pin.then_some(pins).flatten();
         let mut hooks = Vec::new();
         for (object, interface) in kernel.objects.iter_mut().zip(interfaces) {
@@ -147,8 +153,7 @@ impl<T: Tap> Agent<T> {
     /// After a crash: what the dead agent had read from the ring and put nowhere is lost, and it
     /// is known how much: the records say how many were sent before them.
     fn inherit(&mut self) -> anyhow::Result<()> {
-        let totals = self.pipeline.written();
-        self.late_written = totals.late_written();
+        self.late_written = self.pipeline.written().late_written.into();
         if !self.kernel.taken_over {
             return Ok(());
         }
@@ -215,8 +220,7 @@ impl<T: Tap> Agent<T> {
             sys::grace_period().context("waiting for running programs")?;
             self.drain();
         }
-        self.pipeline
-            .set_clock(WallClock::of(sys::wall_time(), sys::boot_time()));
+        self.pipeline.set_clock(wall_clock());
         let closing = self.write_due(due, all)?;
         let next = self.put_back(&closing)?;
         self.commit(now);
@@ -254,7 +258,7 @@ impl<T: Tap> Agent<T> {
                 natural
             };
             if let Some(rest) = self.seeds.take_rest_of(&flow) {
-                flow.entry.absorb::<collector_common::flow::Owned>(&rest);
+                flow.entry.absorb::<Owned>(&rest);
                 self.late_written = self.late_written.plus(seeds::total(&rest));
             }
             self.write(&flow, end);
@@ -319,10 +323,15 @@ impl<T: Tap> Agent<T> {
     }
 
     fn commit(&mut self, now: u64) {
-        if let Err(error) = self
+        let outside = Outside {
+            late_written: self.late_written,
+            lost_in_crash: self.lost_in_crash,
+        };
+        let done = self
             .pipeline
-            .commit(now, self.late_written, self.lost_in_crash)
-        {
+            .commit(outside)
+            .and_then(|()| self.pipeline.rotate(now));
+        if let Err(error) = done {
             warn!("writing: {error:#}; records wait in memory, then they are counted as unwritten");
         }
     }
@@ -354,7 +363,7 @@ impl<T: Tap> Agent<T> {
             table_size: self.options.table_size.into(),
             live: live.into(),
             written: taken.written.into(),
-            flows_written: self.pipeline.written().flows(),
+            flows_written: self.flows_written(),
             seen: by_hook(&after.seen),
             interface: by_hook(&self.watch.interface_counters(&self.interfaces)),
             packets_per_second: self.packets_per_second(),
@@ -371,10 +380,15 @@ impl<T: Tap> Agent<T> {
     }
 
     fn taken(&self) -> Taken {
+        let totals = self.pipeline.written();
         Taken {
-            written: self.pipeline.written().all(),
+            written: Tally::from(totals.written).plus(totals.unwritten.into()),
             late_written: self.late_written,
         }
+    }
+
+    fn flows_written(&self) -> u64 {
+        self.pipeline.written().written.flows
     }
 
     fn packets_per_second(&self) -> u64 {
@@ -390,12 +404,9 @@ impl<T: Tap> Agent<T> {
     }
 
     /// Descriptors to poll: they are readable when a ring fills up.
-    pub(super) fn rings(&self) -> [std::os::fd::RawFd; 2] {
-        use std::os::fd::AsRawFd;
-        [
-            self.kernel.samples.as_raw_fd(),
-            self.kernel.late.as_raw_fd(),
-        ]
+    pub(super) fn rings(&self) -> std::io::Result<[OwnedFd; 2]> {
+        let watch = |ring: &aya::maps::RingBuf<_>| ring.as_fd().try_clone_to_owned();
+        Ok([watch(&self.kernel.samples)?, watch(&self.kernel.late)?])
     }
 
     /// Sets the programs' time; for tests, with [`Options::test_clock`].
@@ -438,13 +449,13 @@ impl<T: Tap> Agent<T> {
         let summary = Summary {
             books,
             written: self.taken().written,
-            flows: self.pipeline.written().flows(),
+            flows: self.flows_written(),
             lost_in_crash: self.lost_in_crash,
             balance,
         };
         let tap = self
             .pipeline
-            .close()
+            .close(now)
             .context("closing the file; its spool stays")?;
         Ok((summary, tap))
     }
@@ -536,4 +547,13 @@ fn sum_counters(interfaces: &[Interface]) -> [Tally; 2] {
     interfaces.iter().fold([Tally::default(); 2], |sum, one| {
         [sum[0].plus(one.counters[0]), sum[1].plus(one.counters[1])]
     })
+}
+
+/// How boot time and UTC stand to each other now.
+#[must_use]
+pub fn wall_clock() -> WallClock {
+    let offset = i128::from(sys::wall_time()) - i128::from(sys::boot_time());
+    WallClock {
+        boot_to_utc_offset_ns: i64::try_from(offset).unwrap_or(0),
+    }
 }

@@ -88,8 +88,8 @@ const WALK: u32 = 4096;
 impl FlowTable {
     /// Shows every entry to `visit`, those that come or change meanwhile perhaps.
     pub(super) fn walk(&self, mut visit: impl FnMut(Flow)) -> io::Result<()> {
-        let mut keys = FlowKey::new_vec_zeroed(WALK as usize).map_err(|_| out_of_memory())?;
-        let mut values = FlowEntry::new_vec_zeroed(WALK as usize).map_err(|_| out_of_memory())?;
+        let mut keys = vec![FlowKey::default(); WALK as usize];
+        let mut values = vec![FlowEntry::default(); WALK as usize];
         let mut position = None;
         loop {
             // SAFETY: both vectors hold WALK elements, and `open` compared their sizes.
@@ -116,10 +116,6 @@ impl FlowTable {
     }
 }
 
-fn out_of_memory() -> io::Error {
-    io::Error::from(io::ErrorKind::OutOfMemory)
-}
-
 /// The books of all CPUs.
 pub(super) struct BooksMap {
     fd: OwnedFd,
@@ -144,7 +140,7 @@ impl BooksMap {
 
     /// One [`Books`] a possible CPU.
     pub(super) fn read(&self) -> io::Result<Vec<Books>> {
-        let mut books = Books::new_vec_zeroed(self.cpus).map_err(|_| out_of_memory())?;
+        let mut books = vec![Books::default(); self.cpus];
         let key = 0_u32;
         // SAFETY: the kernel writes the value, a multiple of 8 bytes, once a possible CPU.
         unsafe { sys::lookup(self.fd.as_fd(), key.as_bytes(), books.as_mut_bytes()) }?;

@@ -16,7 +16,7 @@ mod seeds;
 mod serve;
 mod sys;
 
-pub use agent::{Agent, Summary};
+pub use agent::{Agent, Summary, wall_clock};
 pub use conservation::{Balance, Status};
 pub use control::{ask, detach, only_socket};
 pub use interface::{Interface, refuse_stacked};

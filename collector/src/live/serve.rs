@@ -1,15 +1,10 @@
 //! Drives the agent: ticks on whole seconds, rings, signals, the status socket.
 
-use std::{
-    io,
-    os::{fd::RawFd, unix::fs::PermissionsExt},
-    path::Path,
-    time::Duration,
-};
+use std::{io, os::unix::fs::PermissionsExt, path::Path, time::Duration};
 
 use anyhow::Context;
 use tokio::{
-    io::{AsyncWriteExt, unix::AsyncFd},
+    io::AsyncWriteExt,
     net::{UnixListener, UnixStream},
     signal::unix::{SignalKind, signal},
     time::{Instant, MissedTickBehavior, interval_at},
@@ -34,8 +29,8 @@ const ANSWER_WITHIN: Duration = Duration::from_secs(2);
 pub async fn serve<T: Tap>(mut agent: Agent<T>, run_root: &Path) -> anyhow::Result<(Summary, T)> {
     let socket = agent.instance().socket(run_root);
     let listener = listen(&socket)?;
-    let [samples, late] = agent.rings();
-    let (samples, late) = (readable(samples)?, readable(late)?);
+    let [samples, late] = agent.rings()?.map(sys::watch);
+    let (samples, late) = (samples?, late?);
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut ticks = interval_at(Instant::now() + until_next_second(), Duration::from_secs(1));
@@ -54,7 +49,6 @@ pub async fn serve<T: Tap>(mut agent: Agent<T>, run_root: &Path) -> anyhow::Resu
         }
     }
     info!("stopping: detaching, then writing what is live");
-    drop((samples, late));
     let _ = std::fs::remove_file(&socket);
     agent.stop()
 }
@@ -62,11 +56,6 @@ pub async fn serve<T: Tap>(mut agent: Agent<T>, run_root: &Path) -> anyhow::Resu
 /// Ticks fall on whole seconds of the boot clock.
 fn until_next_second() -> Duration {
     Duration::from_nanos(1_000_000_000 - sys::boot_time() % 1_000_000_000)
-}
-
-/// The ring stays the agent's: this only watches its number, which `serve` drops first.
-fn readable(fd: RawFd) -> io::Result<AsyncFd<RawFd>> {
-    AsyncFd::with_interest(fd, tokio::io::Interest::READABLE)
 }
 
 fn listen(socket: &Path) -> anyhow::Result<UnixListener> {

@@ -8,6 +8,7 @@ use std::{
 };
 
 use aya_obj::generated::{bpf_attach_type, bpf_attr, bpf_cmd};
+use tokio::io::unix::AsyncFd;
 
 /// A zeroed `bpf_attr`, filled by `fill`, handed to bpf(2).
 ///
@@ -235,6 +236,15 @@ pub(super) fn grace_period() -> io::Result<()> {
     } else {
         Ok(())
     }
+}
+
+/// Tells when `fd` can be read.
+///
+/// # Errors
+/// Where the runtime's poller takes no more descriptors.
+pub(super) fn watch(fd: OwnedFd) -> io::Result<AsyncFd<OwnedFd>> {
+    // SAFETY: an `OwnedFd` stays the same open descriptor until it is dropped with the `AsyncFd`.
+    unsafe { AsyncFd::register(fd) }.map_err(io::Error::from)
 }
 
 /// Nanoseconds since boot, suspend counted: the clock of the kernel programs.

@@ -1,0 +1,100 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::settings::Settings;
+
+/// Flow meter for Tor exit relays: counts flows in the kernel, names their protocols, removes what
+/// identifies people, writes compressed NDJSON.
+#[derive(Debug, Parser)]
+#[command(name = "collector", version, max_term_width = 100)]
+pub struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+    /// What is logged to standard error, as in info, debug or collector=debug
+    #[arg(
+        long,
+        global = true,
+        value_name = "FILTER",
+        default_value = "info",
+        env = "COLLECTOR_LOG"
+    )]
+    pub(crate) log: String,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Meter interfaces until SIGTERM or SIGINT
+    #[command(after_help = RUN_EXAMPLES)]
+    Run(Run),
+    /// Ask a running agent how it does, and whether its books hold
+    #[command(after_help = STATUS_EXAMPLES)]
+    Status(Status),
+    /// Remove what a dead agent left in the kernel, and the counts in it
+    #[command(after_help = DETACH_EXAMPLES)]
+    Detach(Detach),
+}
+
+const RUN_EXAMPLES: &str = "\
+Examples:
+  collector run --iface eth0 --out /var/lib/collector
+  collector run --iface eth0 --out /var/lib/collector --exclude 192.0.2.7:22
+  collector run --config /etc/collector.toml --payload none
+
+Every flag without its dashes is a key of the configuration file; flags win, exclusions add up.
+Needs root (or CAP_BPF, CAP_NET_ADMIN and CAP_PERFMON) and Linux 6.1.
+Ask the Research Safety Board before you meter a live exit; with `--payload none` no byte of
+payload is copied.
+
+Exit codes: 0 stopped by a signal with everything written, 1 failed, 2 wrong usage.";
+
+const STATUS_EXAMPLES: &str = "\
+Examples:
+  collector status
+  collector status --iface eth0 --json
+
+Exit codes: 0 the books hold, 1 they do not in three readings running, or no agent answers.";
+
+const DETACH_EXAMPLES: &str = "\
+Examples:
+  collector detach --iface eth0
+
+After a crash, `collector run` takes over what is left and loses nothing: this is for when there
+will be no next run. Idempotent; refuses while an agent runs.";
+
+#[derive(Args, Debug)]
+pub(crate) struct Run {
+    #[command(flatten)]
+    pub(crate) settings: Settings,
+    /// TOML file with the same keys as these flags
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Status {
+    /// Interfaces of the agent to ask, when several run
+    #[arg(long, value_name = "IF")]
+    pub(crate) iface: Vec<String>,
+    /// One JSON object
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Where the agent's socket is
+    #[arg(long, value_name = "DIR", default_value = crate::live::RUN_ROOT)]
+    pub(crate) run_dir: PathBuf,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Detach {
+    /// Interface that the dead agent metered; repeatable
+    #[arg(long, value_name = "IF", required = true)]
+    pub(crate) iface: Vec<String>,
+    /// Where it pinned maps and links, on bpffs
+    #[arg(long, value_name = "DIR", default_value = crate::live::PIN_ROOT)]
+    pub(crate) pin_dir: PathBuf,
+    /// Where its lock is
+    #[arg(long, value_name = "DIR", default_value = crate::live::RUN_ROOT)]
+    pub(crate) run_dir: PathBuf,
+}

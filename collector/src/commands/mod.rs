@@ -1,0 +1,50 @@
+//! The commands, one file each.
+
+mod detach;
+mod run;
+mod status;
+
+use std::process::ExitCode;
+
+use crate::cli::{Cli, Command};
+
+/// Wrong usage, as clap has it.
+const USAGE: u8 = 2;
+/// A failure at run time.
+const FAILURE: u8 = 1;
+
+/// Runs a command; an error is printed once, with what led to it.
+#[must_use]
+pub fn execute(cli: Cli) -> ExitCode {
+    if let Err(error) = log_to_stderr(&cli.log) {
+        return fail(&error, USAGE);
+    }
+    match cli.command {
+        Command::Run(run) => run::execute(run),
+        Command::Status(status) => status::execute(&status),
+        Command::Detach(detach) => detach::execute(detach),
+    }
+}
+
+fn log_to_stderr(filter: &str) -> anyhow::Result<()> {
+    let filter = tracing_subscriber::EnvFilter::try_new(filter)
+        .map_err(|error| anyhow::anyhow!("--log {filter}: {error}"))?;
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .init();
+    Ok(())
+}
+
+fn fail(error: &anyhow::Error, code: u8) -> ExitCode {
+    eprintln!("collector: {error:#}");
+    ExitCode::from(code)
+}
+
+/// 0, or 1 with the reason printed.
+fn finished(result: anyhow::Result<()>) -> ExitCode {
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => fail(&error, FAILURE),
+    }
+}

@@ -1,0 +1,73 @@
+//! `collector run`.
+
+use std::{fs, process::ExitCode};
+
+use anyhow::Context;
+use tracing::{error, info};
+
+use super::{USAGE, fail, finished};
+use crate::{
+    cli::Run,
+    live::{self, Agent, Options, Summary},
+    pipeline::PipelineConfig,
+    settings::Settings,
+};
+
+pub(super) fn execute(run: Run) -> ExitCode {
+    match plan(run) {
+        Ok((options, config)) => finished(meter(options, config)),
+        Err(error) => fail(&error, USAGE),
+    }
+}
+
+/// Flags and file, checked; nothing has been touched yet.
+fn plan(run: Run) -> anyhow::Result<(Options, PipelineConfig)> {
+    let file = match &run.config {
+        Some(path) => {
+            let text =
+                fs::read_to_string(path).with_context(|| format!("reading {}", path.display()))?;
+            Settings::from_toml(&text).with_context(|| path.display().to_string())?
+        }
+        None => Settings::default(),
+    };
+    let settings = file.under(run.settings);
+    Ok((settings.options()?, settings.pipeline()?))
+}
+
+fn meter(options: Options, config: PipelineConfig) -> anyhow::Result<()> {
+    let run_root = options.run_root.clone();
+    info!(
+        "takes {}; keeps no address, source port, server name or payload",
+        if options.sample_payload {
+            "packet headers and the first payload bytes of each flow, in memory only"
+        } else {
+            "packet headers only, no payload"
+        }
+    );
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    let agent = Agent::start(options, config, ())?;
+    let (summary, ()) = runtime.block_on(live::serve(agent, &run_root))?;
+    say_goodbye(&summary);
+    Ok(())
+}
+
+fn say_goodbye(summary: &Summary) {
+    let seen = summary.books.seen_total();
+    info!(
+        seen_packets = seen.packets,
+        seen_bytes = seen.bytes,
+        written_packets = summary.written.packets,
+        flows = summary.flows,
+        not_metered = summary.books.reasons_total().packets,
+        lost_in_crash = summary.lost_in_crash.packets,
+        "stopped, everything written"
+    );
+    if !summary.balance.holds() {
+        error!(
+            packets = summary.balance.difference,
+            "the books do not hold: please report this with the counters above"
+        );
+    }
+}

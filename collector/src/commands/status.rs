@@ -1,0 +1,126 @@
+//! `collector status`.
+
+use std::{
+    fmt::Write,
+    io::{self, Write as _},
+    process::ExitCode,
+};
+
+use super::finished;
+use crate::{
+    cli,
+    live::{Instance, Interface, Status, ask, only_socket},
+};
+
+/// Readings before unbalanced books are an error: one may fall between two counters.
+const READINGS: u32 = 3;
+
+pub(super) fn execute(args: &cli::Status) -> ExitCode {
+    finished(show(args))
+}
+
+fn show(args: &cli::Status) -> anyhow::Result<()> {
+    let socket = if args.iface.is_empty() {
+        only_socket(&args.run_dir)?
+    } else {
+        let named = args.iface.iter().map(|name| Interface::named(name));
+        let interfaces: Vec<_> = named.collect::<Result<_, _>>()?;
+        Instance::of(&interfaces)?.socket(&args.run_dir)
+    };
+    let mut status = ask(&socket)?;
+    for _ in 1..READINGS {
+        if status.balance.holds() {
+            break;
+        }
+        status = ask(&socket)?;
+    }
+    let text = if args.json {
+        serde_json::to_string(&status)?
+    } else {
+        table(&status)?
+    };
+    match writeln!(io::stdout(), "{}", text.trim_end()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => return Err(error.into()),
+        _ => {}
+    }
+    anyhow::ensure!(
+        status.balance.holds(),
+        "the books do not hold: {} packets",
+        status.balance.difference
+    );
+    Ok(())
+}
+
+fn table(status: &Status) -> Result<String, std::fmt::Error> {
+    let mut out = String::new();
+    writeln!(
+        out,
+        "collector {} on {}, up {} s",
+        status.version,
+        status.interfaces.join(", "),
+        status.uptime
+    )?;
+    for hook in &status.hooks {
+        writeln!(out, "  {hook}")?;
+    }
+    writeln!(out, "\n{:<26}{:>16}{:>20}", "", "packets", "bytes")?;
+    for (hook, seen) in &status.seen {
+        row(&mut out, &format!("seen, {hook}"), seen.packets, seen.bytes)?;
+        if let Some(counted) = status.interface.get(hook) {
+            row(
+                &mut out,
+                "  interface's counter",
+                counted.packets,
+                counted.bytes,
+            )?;
+        }
+    }
+    for (name, amount) in [
+        ("live", status.live),
+        ("written", status.written),
+        ("late", status.late),
+        ("  back in the table", status.late_settled),
+        ("  in records", status.late_written),
+        ("  lost in a crash", status.lost_in_crash),
+    ] {
+        row(&mut out, name, amount.packets, amount.bytes)?;
+    }
+    writeln!(out, "not metered, by reason")?;
+    for (reason, amount) in &status.reasons {
+        row(
+            &mut out,
+            &format!("  {reason}"),
+            amount.packets,
+            amount.bytes,
+        )?;
+    }
+    writeln!(
+        out,
+        "\nflows live {} of {}, written {}; {} packets/s; found the table full {}",
+        status.live_flows,
+        status.table_size,
+        status.flows_written,
+        status.packets_per_second,
+        status.overflow
+    )?;
+    writeln!(
+        out,
+        "payload samples {}, lost {}",
+        status.samples, status.samples_lost
+    )?;
+    let balance = status.balance;
+    if balance.holds() {
+        writeln!(out, "books hold: {} packets metered", balance.metered)?;
+    } else {
+        writeln!(
+            out,
+            "books do not hold: {} metered, {} to {} expected",
+            balance.metered, balance.from, balance.to
+        )?;
+    }
+    Ok(out)
+}
+
+fn row(out: &mut String, name: &str, packets: u64, bytes: u64) -> std::fmt::Result {
+    writeln!(out, "{name:<26}{packets:>16}{bytes:>20}")
+}
