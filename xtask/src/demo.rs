@@ -12,6 +12,7 @@ mod table;
 mod tls;
 
 use std::{
+    env,
     ffi::OsString,
     path::{Path, PathBuf},
     process::Command,
@@ -57,6 +58,9 @@ impl Arguments {
     }
 }
 
+/// What the agent logs.
+const LOG: &str = "COLLECTOR_LOG";
+
 /// How often new records are looked for.
 const POLL: Duration = Duration::from_millis(200);
 
@@ -87,8 +91,13 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
 fn agent_command(arguments: &Arguments, out: &Path) -> Command {
     let mut command = Command::new(&arguments.agent);
     command.args(["run", "--iface", sandbox::METERED, "--node", "demo"]);
+    // UDP has no end but silence: here a short one.
+    command.args(["--idle-timeout", "5"]);
     command.args(["--no-pin", "--out"]).arg(out);
     command.args(&arguments.more);
+    if env::var_os(LOG).is_none() {
+        command.env(LOG, "warn"); // between the rows only what matters
+    }
     command
 }
 
@@ -98,7 +107,7 @@ fn introduce(seconds: Option<u64>) {
     });
     eprintln!(
         "\nTwo network namespaces, a cable between them, HTTP, TLS and DNS over it; {end}.\n\
-         A line appears when a flow has ended: DNS when the demo ends, the rest in seconds.\n"
+         A line appears some seconds after a flow has ended.\n"
     );
     println!("{}", table::heading());
 }

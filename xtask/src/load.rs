@@ -47,9 +47,19 @@ pub(crate) struct Arguments {
     agent: Vec<OsString>,
 }
 
+impl Arguments {
+    /// Whether the agent is given a flag, as `--flag` or `--flag=value`.
+    fn passes(&self, flag: &str) -> bool {
+        self.agent.iter().any(|word| {
+            let word = word.to_string_lossy();
+            word.split('=').next() == Some(flag)
+        })
+    }
+}
+
 /// `cargo xtask build-and-load`
 pub(crate) fn run(arguments: &Arguments, workspace: &Workspace, caller: &Caller) -> Result<()> {
-    let pins = !arguments.demo && !arguments.agent.iter().any(|word| word == "--no-pin");
+    let pins = !arguments.demo && !arguments.passes("--no-pin");
     checks::all(pins, caller)?;
     if !caller.is_root() && command::find("sudo").is_none() {
         eprintln!("note: there is no sudo here, so you will be told which command root must run");
@@ -57,7 +67,7 @@ pub(crate) fn run(arguments: &Arguments, workspace: &Workspace, caller: &Caller)
     let interfaces = if arguments.demo {
         Vec::new()
     } else {
-        interfaces(&arguments.iface)?
+        interfaces(arguments)?
     };
     build::all(Profile::Release, workspace, caller)?;
     let agent = workspace.agent(Profile::Release);
@@ -69,31 +79,30 @@ pub(crate) fn run(arguments: &Arguments, workspace: &Workspace, caller: &Caller)
     become_root_and(command, caller)
 }
 
-fn interfaces(named: &[String]) -> Result<Vec<String>> {
-    if named.is_empty() {
-        let found = route::default_interface().ok_or_else(|| {
-            Usage("there is no default route: name the interface with --iface".to_owned())
-        })?;
-        eprintln!("metering {found}, the interface of the default route");
-        return Ok(vec![found]);
-    }
+/// Empty: the configuration file names them.
+fn interfaces(arguments: &Arguments) -> Result<Vec<String>> {
+    let named = &arguments.iface;
     for name in named {
         checks::interface(name)?;
     }
-    Ok(named.to_vec())
+    if !named.is_empty() || arguments.passes("--config") {
+        return Ok(named.clone());
+    }
+    let found = route::default_interface().ok_or_else(|| {
+        Usage("there is no default route: name the interface with --iface".to_owned())
+    })?;
+    eprintln!("metering {found}, the interface of the default route");
+    Ok(vec![found])
 }
 
-/// None: the arguments for the agent name it.
+/// None: the arguments for the agent, or its configuration file, name it.
 fn out_folder(arguments: &Arguments) -> Result<Option<PathBuf>> {
-    let named_behind_dashes = arguments.agent.iter().any(|word| {
-        let word = word.to_string_lossy();
-        word == "--out" || word.starts_with("--out=")
-    });
-    if named_behind_dashes {
-        return Ok(None);
-    }
-    let folder = arguments.out.clone();
-    let folder = folder.unwrap_or_else(|| PathBuf::from("collector-flows"));
+    let is_named = arguments.passes("--out") || arguments.passes("--config");
+    let folder = match &arguments.out {
+        Some(folder) => folder.clone(),
+        None if is_named => return Ok(None),
+        None => PathBuf::from("collector-flows"),
+    };
     let folder = env::current_dir()
         .context("the current folder is gone")?
         .join(folder);
@@ -157,6 +166,33 @@ fn become_root_and(words: Vec<OsString>, caller: &Caller) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn parse(line: &str) -> Arguments {
+        use clap::{Args, Command, FromArgMatches};
+        let command = Arguments::augment_args(Command::new("xtask"));
+        let matches = command.get_matches_from(line.split(' '));
+        Arguments::from_arg_matches(&matches).unwrap()
+    }
+
+    #[test]
+    fn flow_files_go_below_the_current_folder_unless_named() {
+        let here = env::current_dir().unwrap();
+        let of = |line| out_folder(&parse(line)).unwrap();
+        assert_eq!(of("xtask"), Some(here.join("collector-flows")));
+        assert_eq!(of("xtask --out /srv/flows"), Some("/srv/flows".into()));
+        assert_eq!(of("xtask -- --out=/srv/flows"), None);
+        assert_eq!(of("xtask -- --config meter.toml"), None);
+    }
+
+    #[test]
+    fn a_configuration_file_may_name_the_interfaces() {
+        assert!(
+            interfaces(&parse("xtask -- --config meter.toml"))
+                .unwrap()
+                .is_empty()
+        );
+        assert_eq!(interfaces(&parse("xtask --iface lo")).unwrap(), ["lo"]);
+    }
 
     #[test]
     fn agent_arguments_come_after_ours() {
