@@ -134,3 +134,34 @@ fn give(folder: &Path, uid: u32, gid: u32) -> io::Result<()> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOBODY: u32 = 65_534;
+
+    #[test]
+    fn links_are_given_away_and_what_they_name_is_not() {
+        if !Uid::effective().is_root() {
+            eprintln!("skipped: only root can give files away");
+            return;
+        }
+        let folder = tempfile::tempdir().unwrap();
+        let kept = tempfile::NamedTempFile::new().unwrap();
+        let (file, link) = (folder.path().join("file"), folder.path().join("link"));
+        fs::write(&file, "").unwrap();
+        std::os::unix::fs::symlink(kept.path(), &link).unwrap();
+
+        give(folder.path(), NOBODY, NOBODY).unwrap();
+
+        let owner = |path: &Path| fs::symlink_metadata(path).unwrap().uid();
+        assert_eq!([folder.path(), &file, &link].map(owner), [NOBODY; 3]);
+        assert_eq!(owner(kept.path()), 0);
+    }
+
+    #[test]
+    fn a_folder_that_is_not_there_yet_is_no_error() {
+        give(Path::new("/no/such/folder"), NOBODY, NOBODY).unwrap();
+    }
+}
