@@ -33,11 +33,9 @@ pub struct SampleHeader {
     /// Port of the receiver, host byte order.
     pub destination_port: u16,
     /// IANA protocol number.
-    pub protocol: u8,
+    pub protocol: u32,
     /// 1: sent by the flow's opener.
-    pub from_opener: u8,
-    /// Always zero.
-    pub reserved: [u8; 6],
+    pub from_opener: u32,
 }
 
 /// Payload bytes of the constant record sizes; a sample takes the smallest that holds it.

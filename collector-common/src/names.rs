@@ -36,9 +36,13 @@ pub const SWEEP: &str = "SWEEP";
 pub const CLOCK: &str = "CLOCK";
 /// PERCPU_ARRAY of one [`crate::flow::FlowEntry`]: room that the 512-byte stack lacks.
 pub const SCRATCH: &str = "SCRATCH";
+/// PERCPU_ARRAY of one [`crate::flow::Flow`]: a seed on its way into the table.
+pub const SEED: &str = "SEED";
 
 /// Every map of the kernel object that the agent and the programs share.
-pub const MAPS: [&str; 8] = [FLOWS, SAMPLES, LATE, BOOKS, EXCLUDED, SWEEP, CLOCK, SCRATCH];
+pub const MAPS: [&str; 9] = [
+    FLOWS, SAMPLES, LATE, BOOKS, EXCLUDED, SWEEP, CLOCK, SCRATCH, SEED,
+];
 
 /// Global constants of the object, set before it is loaded (see [`crate::settings`]).
 pub mod globals {

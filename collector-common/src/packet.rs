@@ -134,25 +134,44 @@ const MALFORMED: Refusal = Refusal::Reason(Reason::Malformed);
 /// Reads a frame's headers.
 ///
 /// # Errors
+/// As [`parse_into`].
+pub fn parse<B: Bytes + ?Sized>(bytes: &B, link: Link) -> Result<Packet, Refusal> {
+    let mut packet = Packet::default();
+    parse_into(bytes, link, &mut packet)?;
+    Ok(packet)
+}
+
+/// Reads a frame's headers into `packet`, which is half filled after an error. The kernel calls
+/// it so: a `Result` with a packet inside leaves registers undefined that the verifier sees read.
+///
+/// # Errors
 /// [`Refusal::Short`] where bytes are missing, else the [`Reason`] the packet is counted under.
 #[inline(always)]
-pub fn parse<B: Bytes + ?Sized>(bytes: &B, link: Link) -> Result<Packet, Refusal> {
+pub fn parse_into<B: Bytes + ?Sized>(
+    bytes: &B,
+    link: Link,
+    packet: &mut Packet,
+) -> Result<(), Refusal> {
     let (ethertype, offset) = match link {
         Link::Ethernet => ethernet(bytes)?,
-        Link::Ip => {
-            let [first] = bytes.read::<1>(0).ok_or(Refusal::Short)?;
-            match first >> 4 {
-                4 => (ETHERTYPE_IPV4, 0),
-                6 => (ETHERTYPE_IPV6, 0),
-                _ => (0, 0),
-            }
-        }
+        Link::Ip => (version_of(bytes)?, 0),
     };
     match ethertype {
-        ETHERTYPE_IPV4 => ipv4(bytes, offset),
-        ETHERTYPE_IPV6 => ipv6(bytes, offset),
+        ETHERTYPE_IPV4 => ipv4(bytes, offset, packet),
+        ETHERTYPE_IPV6 => ipv6(bytes, offset, packet),
         _ => Err(Refusal::Reason(Reason::NotIp)),
     }
+}
+
+/// The ethertype that the first byte of an IP packet stands for, or 0.
+#[inline(always)]
+fn version_of<B: Bytes + ?Sized>(bytes: &B) -> Result<u16, Refusal> {
+    let [first] = bytes.read::<1>(0).ok_or(Refusal::Short)?;
+    Ok(match first >> 4 {
+        4 => ETHERTYPE_IPV4,
+        6 => ETHERTYPE_IPV6,
+        _ => 0,
+    })
 }
 
 /// Ethertype behind all tags, and where its payload starts.
@@ -179,7 +198,11 @@ fn is_tag(ethertype: u16) -> bool {
 }
 
 #[inline(always)]
-fn ipv4<B: Bytes + ?Sized>(bytes: &B, start: usize) -> Result<Packet, Refusal> {
+fn ipv4<B: Bytes + ?Sized>(
+    bytes: &B,
+    start: usize,
+    packet: &mut Packet,
+) -> Result<(), Refusal> {
     let header: [u8; 20] = bytes.read(start).ok_or(Refusal::Short)?;
     let header_len = usize::from(header[0] & 0x0f) * 4;
     let total = u32::from(u16::from_be_bytes([header[2], header[3]]));
@@ -194,23 +217,20 @@ fn ipv4<B: Bytes + ?Sized>(bytes: &B, start: usize) -> Result<Packet, Refusal> {
     if fragment & 0x1fff != 0 {
         return Err(Refusal::Reason(Reason::LaterFragment));
     }
-    let base = Packet {
-        source: Address::v4([header[12], header[13], header[14], header[15]]),
-        destination: Address::v4([header[16], header[17], header[18], header[19]]),
-        protocol: header[9],
-        version: 4,
-        payload_len: if total == 0 {
-            u32::MAX
-        } else {
-            total - header_len as u32
-        },
-        ..Packet::default()
-    };
-    transport(bytes, start + header_len, base)
+    packet.source = Address::v4([header[12], header[13], header[14], header[15]]);
+    packet.destination = Address::v4([header[16], header[17], header[18], header[19]]);
+    packet.protocol = header[9];
+    packet.version = 4;
+    packet.payload_len = if total == 0 { u32::MAX } else { total - header_len as u32 };
+    transport(bytes, start + header_len, packet)
 }
 
 #[inline(always)]
-fn ipv6<B: Bytes + ?Sized>(bytes: &B, start: usize) -> Result<Packet, Refusal> {
+fn ipv6<B: Bytes + ?Sized>(
+    bytes: &B,
+    start: usize,
+    packet: &mut Packet,
+) -> Result<(), Refusal> {
     let header: [u8; 8] = bytes.read(start).ok_or(Refusal::Short)?;
     let source: [u8; 16] = bytes.read(start + 8).ok_or(Refusal::Short)?;
     let destination: [u8; 16] = bytes.read(start + 24).ok_or(Refusal::Short)?;
@@ -218,31 +238,28 @@ fn ipv6<B: Bytes + ?Sized>(bytes: &B, start: usize) -> Result<Packet, Refusal> {
         return Err(MALFORMED);
     }
     let length = u32::from(u16::from_be_bytes([header[4], header[5]]));
-    let mut base = Packet {
-        source: Address::v6(source),
-        destination: Address::v6(destination),
-        protocol: header[6],
-        version: 6,
-        payload_len: if length == 0 { u32::MAX } else { length },
-        ..Packet::default()
-    };
+    packet.source = Address::v6(source);
+    packet.destination = Address::v6(destination);
+    packet.protocol = header[6];
+    packet.version = 6;
+    packet.payload_len = if length == 0 { u32::MAX } else { length };
     let mut offset = start + 40;
     let mut seen = 0;
-    while is_extension(base.protocol) {
+    while is_extension(packet.protocol) {
         if seen == MAX_EXTENSIONS || offset > MAX_OFFSET {
             return Err(MALFORMED);
         }
-        let step = skip_extension(bytes, offset, &mut base)?;
+        let step = skip_extension(bytes, offset, packet)?;
         offset += step;
-        if base.payload_len != u32::MAX {
-            if base.payload_len < step as u32 {
+        if packet.payload_len != u32::MAX {
+            if packet.payload_len < step as u32 {
                 return Err(MALFORMED);
             }
-            base.payload_len -= step as u32;
+            packet.payload_len -= step as u32;
         }
         seen += 1;
     }
-    transport(bytes, offset, base)
+    transport(bytes, offset, packet)
 }
 
 #[inline(always)]
@@ -293,8 +310,8 @@ fn skip_extension<B: Bytes + ?Sized>(
 fn transport<B: Bytes + ?Sized>(
     bytes: &B,
     offset: usize,
-    mut packet: Packet,
-) -> Result<Packet, Refusal> {
+    packet: &mut Packet,
+) -> Result<(), Refusal> {
     if offset > MAX_OFFSET + 2048 {
         return Err(MALFORMED);
     }
@@ -331,7 +348,7 @@ fn transport<B: Bytes + ?Sized>(
     if packet.payload_len != u32::MAX {
         packet.payload_len -= header_len;
     }
-    Ok(packet)
+    Ok(())
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! One door to packet bytes, and what the meter asks of a frame whatever hook brought it.
 
 use collector_common::{
-    packet::{Bytes, Link, Packet, Refusal, parse},
+    packet::{Bytes, Link, Packet, Refusal, parse_into},
     wire::Tally,
 };
 
@@ -16,7 +16,7 @@ pub trait Frame {
     /// All of it.
     fn loading(&self) -> Self::Loading<'_>;
     /// What it stood for on the wire.
-    fn wire(&self, parsed: &Result<Packet, Refusal>) -> Tally;
+    fn wire(&self, packet: &Packet) -> Tally;
     /// Bytes at hand, across fragments.
     fn len(&self) -> u32;
     /// The interface's number.
@@ -32,9 +32,9 @@ pub trait Frame {
 
 /// Headers of a frame: directly where they lie in one piece, else by the helper.
 #[inline(always)]
-pub fn headers<F: Frame>(frame: &F, link: Link) -> Result<Packet, Refusal> {
-    match parse(&frame.direct(), link) {
-        Err(Refusal::Short) => parse(&frame.loading(), link),
+pub fn headers<F: Frame>(frame: &F, link: Link, packet: &mut Packet) -> Result<(), Refusal> {
+    match parse_into(&frame.direct(), link, packet) {
+        Err(Refusal::Short) => parse_into(&frame.loading(), link, packet),
         parsed => parsed,
     }
 }

@@ -18,11 +18,12 @@ use crate::{
 #[inline(always)]
 pub fn meter<F: Frame>(frame: &F, hook: Hook) {
     let Some(books) = books::get() else { return };
-    let parsed = headers(frame, settings::link());
-    let wire = frame.wire(&parsed);
+    let mut packet = Packet::default();
+    let parsed = headers(frame, settings::link(), &mut packet);
+    let wire = frame.wire(&packet);
     books::see(books, hook, wire);
     match parsed {
-        Ok(packet) => {
+        Ok(()) => {
             let (key, side) = FlowKey::of(&packet);
             let ifindex = frame.ifindex();
             let now = clock::now();
@@ -71,10 +72,10 @@ fn open<F: Frame>(
     key: &FlowKey,
     seen: &Observation,
 ) -> Option<&'static mut FlowEntry> {
-    let scratch = scratch::flow()?;
+    let scratch = scratch::entry()?;
     let id = next_id(books);
-    scratch.entry = FlowEntry::opened_by(seen, id, frame.user());
-    if !flows::ensure(key, &scratch.entry) {
+    scratch.reopen(seen, id, frame.user());
+    if !flows::ensure(key, scratch) {
         return None;
     }
     flows::find(key)
@@ -146,8 +147,7 @@ fn header_of(
         taken: piece.take,
         source_port: packet.source_port,
         destination_port: packet.destination_port,
-        protocol: packet.protocol,
-        from_opener: u8::from(seen.side as u8 == entry.opener),
-        reserved: [0; 6],
+        protocol: packet.protocol.into(),
+        from_opener: (seen.side as u8 == entry.opener).into(),
     }
 }

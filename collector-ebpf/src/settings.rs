@@ -1,45 +1,48 @@
 //! Constants that the loader sets before the verifier sees the programs: what is off costs
 //! nothing. Names are in [`collector_common::names::globals`].
 
-use aya_ebpf::Global;
 use collector_common::packet::Link;
 
+// aya-ebpf's `Global` wraps a `MaybeUninit`, a union whose name the kernel refuses in BTF.
 #[unsafe(no_mangle)]
-static LINK_TYPE: Global<u32> = Global::new(Link::Ethernet as u32);
+static LINK_TYPE: u32 = Link::Ethernet as u32;
 #[unsafe(no_mangle)]
-static SAMPLING: Global<u32> = Global::new(1);
+static SAMPLING: u32 = 1;
 #[unsafe(no_mangle)]
-static EXCLUDING: Global<u32> = Global::new(0);
+static EXCLUDING: u32 = 0;
 #[unsafe(no_mangle)]
-static TEST_CLOCK: Global<u32> = Global::new(0);
+static TEST_CLOCK: u32 = 0;
 #[unsafe(no_mangle)]
-static WAKE_BYTES: Global<u64> = Global::new(1 << 20);
+static WAKE_BYTES: u64 = 1 << 20;
+
+/// The value that the loader put there, which the compiler must not assume to know.
+#[inline(always)]
+fn load<T: Copy>(constant: &T) -> T {
+    // SAFETY: a reference is valid to read.
+    unsafe { core::ptr::read_volatile(constant) }
+}
 
 #[inline(always)]
 pub fn link() -> Link {
-    if LINK_TYPE.load() == Link::Ip as u32 {
-        Link::Ip
-    } else {
-        Link::Ethernet
-    }
+    if load(&LINK_TYPE) == Link::Ip as u32 { Link::Ip } else { Link::Ethernet }
 }
 
 #[inline(always)]
 pub fn sampling() -> bool {
-    SAMPLING.load() != 0
+    load(&SAMPLING) != 0
 }
 
 #[inline(always)]
 pub fn excluding() -> bool {
-    EXCLUDING.load() != 0
+    load(&EXCLUDING) != 0
 }
 
 #[inline(always)]
 pub fn test_clock() -> bool {
-    TEST_CLOCK.load() != 0
+    load(&TEST_CLOCK) != 0
 }
 
 #[inline(always)]
 pub fn wake_bytes() -> u64 {
-    WAKE_BYTES.load()
+    load(&WAKE_BYTES)
 }

@@ -11,7 +11,7 @@ use aya_ebpf::{
 use collector_common::{
     books::Hook,
     flow::NO_USER,
-    packet::{Bytes, Packet, Refusal},
+    packet::{Bytes, Packet},
     wire::{Buffer, Tally},
 };
 
@@ -71,12 +71,12 @@ impl Frame for SkbFrame<'_> {
     }
 
     #[inline(always)]
-    fn wire(&self, parsed: &Result<Packet, Refusal>) -> Tally {
+    fn wire(&self, packet: &Packet) -> Tally {
         let buffer = self.buffer();
-        buffer.single().unwrap_or_else(|| match parsed {
-            Ok(packet) => buffer.segmented(packet.payload, packet.jumbo_header),
-            Err(_) => buffer.segmented(0, false),
-        })
+        match buffer.single() {
+            Some(tally) => tally,
+            None => buffer.segmented(packet.payload, packet.jumbo_header),
+        }
     }
 
     #[inline(always)]

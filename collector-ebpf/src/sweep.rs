@@ -61,7 +61,7 @@ pub fn seed(ctx: &TcContext) -> u32 {
     let mut done = 0;
     let mut index = 0;
     while index < SEEDS_PER_RUN {
-        let Some(seed) = scratch::flow() else { break };
+        let Some(seed) = scratch::seed() else { break };
         if !load(ctx, index, seed) {
             break;
         }

@@ -9,7 +9,7 @@ use aya_ebpf::{
 };
 use collector_common::{
     flow::NO_USER,
-    packet::{Bytes, Packet, Refusal},
+    packet::{Bytes, Packet},
     wire::Tally,
 };
 
@@ -43,7 +43,7 @@ impl Frame for XdpFrame<'_> {
     }
 
     #[inline(always)]
-    fn wire(&self, _: &Result<Packet, Refusal>) -> Tally {
+    fn wire(&self, _: &Packet) -> Tally {
         Tally {
             packets: 1,
             bytes: u64::from(self.len()),

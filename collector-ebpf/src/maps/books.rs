@@ -20,12 +20,14 @@ pub fn get() -> Option<&'static mut Books> {
 
 #[inline(always)]
 pub fn see(books: &mut Books, hook: Hook, wire: Tally) {
-    add(&mut books.seen[hook as usize], wire);
+    add(&mut books.seen[hook as usize & 1], wire);
 }
 
 #[inline(always)]
 pub fn refuse(books: &mut Books, reason: Reason, wire: Tally) {
-    add(&mut books.reasons[reason as usize], wire);
+    if let Some(tally) = books.reasons.get_mut(reason as usize) {
+        add(tally, wire);
+    }
 }
 
 #[inline(always)]

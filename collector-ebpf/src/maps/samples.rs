@@ -59,7 +59,8 @@ fn fill<F: Frame, const N: usize>(frame: &F, offset: u32, header: &SampleHeader)
 #[inline(always)]
 fn opaque(number: u32) -> u32 {
     let mut word = u64::from(number);
-    // SAFETY: no instruction at all.
-    unsafe { core::arch::asm!("/* {0} */", inout(reg) word, options(nomem, nostack)) };
+    // SAFETY: a register is moved to itself (no instruction at all would leave a line in the
+    // BTF that belongs to nothing, which the kernel refuses).
+    unsafe { core::arch::asm!("{0} = {0}", inout(reg) word, options(nomem, nostack)) };
     word as u32
 }

@@ -168,3 +168,73 @@ fn name(reader: &mut Reader<'_>) -> Result<(), Fault> {
     }
     Err(Fault::Wrong("name"))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A query for the address of `example.org`.
+    const QUERY: &[u8] = b"\x1a\x2b\x01\0\0\x01\0\0\0\0\0\0\x07example\x03org\0\0\x01\0\x01";
+
+    fn judge(port: u16, bytes: &[u8]) -> Result<(), Fault> {
+        message(Reader::bounded(bytes, bytes.len()), port)
+    }
+
+    fn changed(at: usize, value: u8) -> Vec<u8> {
+        let mut bytes = QUERY.to_vec();
+        bytes[at] = value;
+        bytes
+    }
+
+    #[test]
+    fn a_query_is_dns_on_any_port() {
+        assert_eq!(judge(53, QUERY), Ok(()));
+        assert_eq!(judge(40_000, QUERY), Ok(()));
+    }
+
+    #[test]
+    fn away_from_its_ports_a_message_must_end_where_its_counts_say() {
+        let longer = [QUERY, b"x"].concat();
+        assert_eq!(judge(53, &longer), Ok(()));
+        assert_eq!(judge(40_000, &longer), Err(Fault::Wrong("end of message")));
+    }
+
+    #[test]
+    fn an_implausible_header_is_not_dns() {
+        for (at, value, part) in [
+            (3, 0x40, "reserved bit"),
+            (2, 0x18, "opcode"),
+            (3, 0x05, "response code of a query"),
+            (5, 0, "counts"),
+            (4, 1, "question count"),
+            (12, 0x47, "label"),
+            (28, 0x09, "class"),
+        ] {
+            assert_eq!(judge(53, &changed(at, value)), Err(Fault::Wrong(part)));
+        }
+    }
+
+    #[test]
+    fn a_refusal_may_be_a_header_alone() {
+        assert_eq!(judge(53, b"\x1a\x2b\x80\x01\0\0\0\0\0\0\0\0"), Ok(()));
+    }
+
+    #[test]
+    fn a_name_has_at_most_255_bytes() {
+        let label = [&[63][..], &[b'a'; 63]].concat();
+        let mut reader = Reader::open(&[]);
+        assert!(name(&mut reader).is_err());
+        let long = label.repeat(5);
+        let judged = name(&mut Reader::open(&long));
+        assert_eq!(judged, Err(Fault::Wrong("name")));
+    }
+
+    #[test]
+    fn the_relatives_are_named_by_their_ports() {
+        let name = |port| relative(port).map(|service| service.label.master);
+        assert_eq!(name(5353), Some("MDNS"));
+        assert_eq!(name(5355), Some("LLMNR"));
+        assert_eq!(name(53), None);
+        assert!(judge(137, QUERY).is_err());
+    }
+}

@@ -1,7 +1,7 @@
 //! HTTP/1.0 and 1.1 by the heads of the first request and response (RFC 9112), with the host, the
 //! user agent and the media type (RFC 9110). The heads are read by `httparse`.
 
-use httparse::{Error, Header, Request, Response, Status};
+use httparse::{Error, Header, ParserConfig, Request, Response, Status};
 use zeroize::Zeroizing;
 
 use super::{
@@ -90,7 +90,7 @@ fn of_whole_lines(bytes: &[u8]) -> Verdict {
 fn request(bytes: &[u8], facts: &mut Facts) -> Option<Head> {
     let mut headers = [httparse::EMPTY_HEADER; MOST_HEADERS];
     let mut request = Request::new(&mut headers);
-    let head = sound(request.parse(bytes))?;
+    let head = sound(lenient().parse_request(&mut request, bytes))?;
     // `httparse` reads over empty lines in front; without a version it has seen nothing else.
     request.version?;
     if matches!(head, Head::Cut) {
@@ -121,7 +121,7 @@ fn responses(bytes: &[u8], facts: &mut Facts) -> Option<Head> {
 fn response(bytes: &[u8], facts: &mut Facts) -> Option<Head> {
     let mut headers = [httparse::EMPTY_HEADER; MOST_HEADERS];
     let mut response = Response::new(&mut headers);
-    let parsed = response.parse(bytes);
+    let parsed = lenient().parse_response(&mut response, bytes);
     let head = sound(parsed)?;
     match (parsed, response.code) {
         // Switching protocols (101) is the last response in HTTP.
@@ -132,6 +132,20 @@ fn response(bytes: &[u8], facts: &mut Facts) -> Option<Head> {
             Some(head)
         }
     }
+}
+
+/// A meter is no party to the exchange: it takes what a lenient peer may (RFC 9112, sections 3, 4
+/// and 5.2), and leaves a malformed field out.
+fn lenient() -> ParserConfig {
+    let mut config = ParserConfig::default();
+    config
+        .allow_multiple_spaces_in_request_line_delimiters(true)
+        .allow_multiple_spaces_in_response_status_delimiters(true)
+        .ignore_invalid_headers_in_requests(true)
+        .ignore_invalid_headers_in_responses(true)
+        .allow_spaces_after_header_name_in_responses(true)
+        .allow_obsolete_multiline_headers_in_responses(true);
+    config
 }
 
 /// `None` for a fault in the first line. One behind it leaves the label as it is, and of the fields
@@ -184,4 +198,98 @@ fn media_type(value: &[u8]) -> Option<String> {
     let sound = named(first) && named(second) && third.is_none() && essence.len() <= 127;
     let text = std::str::from_utf8(essence).ok().filter(|_| sound)?;
     Some(text.to_ascii_lowercase())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn certain(bytes: &[u8], finished: bool) -> Option<Finding> {
+        let speech = Speech {
+            transport: Transport::Tcp,
+            port: 8080,
+            bytes,
+            finished,
+        };
+        match probe(&speech) {
+            Verdict::Certain(finding) => Some(finding),
+            Verdict::No | Verdict::Unsure => None,
+        }
+    }
+
+    fn name(facts: &Facts) -> Option<&str> {
+        facts.server_name.as_ref().map(Sensitive::reveal)
+    }
+
+    #[test]
+    fn a_request_gives_host_and_user_agent() {
+        let request =
+            b"GET / HTTP/1.1\r\nhost: [2001:DB8::1]:8080\r\nUser-Agent: Wget/1.21.4\r\n\r\n";
+        let finding = certain(request, false).unwrap();
+        assert_eq!(name(&finding.facts), Some("2001:db8::1"));
+        let agent = finding.facts.user_agent.unwrap();
+        assert_eq!(agent.reveal(), "Wget/1.21.4");
+        assert!(!finding.more);
+    }
+
+    #[test]
+    fn a_target_in_absolute_form_gives_the_host_where_the_field_is_missing() {
+        let finding = certain(b"GET http://Example.org/a HTTP/1.0\r\n\r\n", false).unwrap();
+        assert_eq!(name(&finding.facts), Some("example.org"));
+    }
+
+    #[test]
+    fn a_response_gives_its_media_type_in_lower_case_without_parameters() {
+        let response = b"HTTP/1.1 404 Not Found\r\nContent-Type: Text/HTML ; charset=utf-8\r\n\r\n";
+        let facts = certain(response, false).unwrap().facts;
+        assert_eq!(facts.content_type.as_deref(), Some("text/html"));
+        let malformed = b"HTTP/1.1 200 OK\r\nContent-Type: a/b/c\r\n\r\n";
+        assert_eq!(certain(malformed, false).unwrap().facts.content_type, None);
+    }
+
+    #[test]
+    fn an_interim_response_is_read_over() {
+        let interim = b"HTTP/1.1 100 Continue\r\n\r\n";
+        assert!(certain(interim, false).unwrap().more);
+        let both = [
+            &interim[..],
+            b"HTTP/1.1 200 OK\r\nContent-Type: image/png\r\n\r\n",
+        ]
+        .concat();
+        let finding = certain(&both, false).unwrap();
+        assert_eq!(finding.facts.content_type.as_deref(), Some("image/png"));
+        assert!(!finding.more);
+    }
+
+    #[test]
+    fn a_head_that_is_cut_gives_its_whole_lines_at_the_end() {
+        let cut = b"GET / HTTP/1.1\r\nHost: example.org\r\nUser-Agent: cu";
+        let early = certain(cut, false).unwrap();
+        assert!(early.more && early.facts.server_name.is_none());
+        let last = certain(cut, true).unwrap();
+        assert_eq!(name(&last.facts), Some("example.org"));
+        assert!(last.facts.user_agent.is_none());
+    }
+
+    #[test]
+    fn a_malformed_field_is_left_out() {
+        let request = b"GET / HTTP/1.1\r\nbad field\r\nHost: example.org\r\n\r\n";
+        let finding = certain(request, false).unwrap();
+        assert_eq!(name(&finding.facts), Some("example.org"));
+    }
+
+    #[test]
+    fn relatives_of_http_and_empty_lines_are_not_http() {
+        for bytes in [
+            &b"OPTIONS rtsp://example.org RTSP/1.0\r\n\r\n"[..],
+            b"RTSP/1.0 200 OK\r\n\r\n",
+            b"OPTIONS sip:a@example.org SIP/2.0\r\n\r\n",
+            b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+            b"\r\n\r\n",
+            b"\n",
+            b"USER anonymous\r\n",
+        ] {
+            assert!(certain(bytes, true).is_none(), "{}", bytes.escape_ascii());
+        }
+    }
 }

@@ -20,6 +20,8 @@ pub struct Inspector {
     opener: Side,
     responder: Side,
     found: Option<Found>,
+    /// No further piece will come.
+    ended: bool,
 }
 
 impl std::fmt::Debug for Inspector {
@@ -29,7 +31,7 @@ impl std::fmt::Debug for Inspector {
 }
 
 struct Side {
-    /// Unused for datagrams, which are judged one by one and never kept.
+    /// Stays empty on UDP: datagrams are judged one by one and never kept.
     stream: Stream,
     datagrams: u8,
     /// Nothing more is wanted of this side.
@@ -57,6 +59,7 @@ impl Inspector {
             opener: Side::new(WINDOW_OPENER),
             responder: Side::new(WINDOW_RESPONDER),
             found: None,
+            ended: false,
         }
     }
 
@@ -68,11 +71,7 @@ impl Inspector {
             return;
         }
         match self.transport {
-            Some(Transport::Tcp) => {
-                if self.side(from_opener).stream.insert(offset, bytes) {
-                    self.hear_stream(from_opener, false);
-                }
-            }
+            Some(Transport::Tcp) => self.hear_segment(from_opener, offset, bytes),
             Some(Transport::Udp) => self.hear_datagram(from_opener, bytes),
             None => {}
         }
@@ -94,8 +93,9 @@ impl Inspector {
     #[must_use]
     pub fn finish(mut self) -> Inspection {
         if self.transport == Some(Transport::Tcp) && !self.decided() {
-            self.hear_stream(true, true);
-            self.hear_stream(false, true);
+            self.ended = true;
+            self.hear_stream(true);
+            self.hear_stream(false);
         }
         match self.found {
             Some(found) => found.facts.inspection(found.service),
@@ -126,7 +126,14 @@ impl Inspector {
         }
     }
 
-    fn hear_stream(&mut self, from_opener: bool, ended: bool) {
+    fn hear_segment(&mut self, from_opener: bool, offset: i32, bytes: &[u8]) {
+        if self.side(from_opener).stream.insert(offset, bytes) {
+            self.hear_stream(from_opener);
+        }
+    }
+
+    /// Asks again what the side's stream is, now that its prefix is longer or will stay as it is.
+    fn hear_stream(&mut self, from_opener: bool) {
         let undecided = self.found.is_none();
         let side = if from_opener {
             &self.opener
@@ -136,7 +143,7 @@ impl Inspector {
         if side.done {
             return;
         }
-        let finished = ended || side.stream.exhausted();
+        let finished = self.ended || side.stream.exhausted();
         let verdict = self.judge(&Speech {
             transport: Transport::Tcp,
             port: self.port,
@@ -160,7 +167,7 @@ impl Inspector {
             self.responder.close();
         } else if undecided && self.found.is_some() {
             // The other side was unsure of another protocol, perhaps: it is asked again.
-            self.hear_stream(!from_opener, ended);
+            self.hear_stream(!from_opener);
         }
     }
 
@@ -209,5 +216,63 @@ impl Side {
     fn close(&mut self) {
         self.stream.clear();
         self.done = true;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn held(inspector: &Inspector) -> usize {
+        inspector.opener.stream.prefix().len() + inspector.responder.stream.prefix().len()
+    }
+
+    #[test]
+    fn nothing_is_held_once_the_label_is_decided() {
+        let mut inspector = Inspector::new(protocol::TCP, 22);
+        inspector.payload(false, 0, b"SSH-2.0-");
+        assert_eq!(held(&inspector), 8);
+        inspector.payload(false, 8, b"OpenSSH_9.2p1\r\n");
+        assert!(inspector.decided());
+        assert_eq!(held(&inspector), 0);
+        inspector.payload(true, 0, b"SSH-2.0-OpenSSH_9.2p1\r\n");
+        assert_eq!(held(&inspector), 0);
+    }
+
+    #[test]
+    fn a_side_of_no_known_protocol_is_not_held_while_the_other_is_awaited() {
+        let mut inspector = Inspector::new(protocol::TCP, 6881);
+        inspector.payload(true, 0, b"\x13BitTorrent protocol");
+        assert_eq!(held(&inspector), 0);
+        assert!(!inspector.decided());
+    }
+
+    #[test]
+    fn datagrams_are_never_held_and_eight_a_side_are_judged() {
+        let mut inspector = Inspector::new(protocol::UDP, 40_000);
+        for side in [true, false] {
+            for offset in 0..8 {
+                assert!(!inspector.decided());
+                inspector.payload(side, offset, b"\0");
+                assert_eq!(held(&inspector), 0);
+            }
+        }
+        assert!(inspector.decided());
+    }
+
+    #[test]
+    fn the_second_side_adds_its_facts_to_a_label_that_the_first_decided() {
+        let mut inspector = Inspector::new(protocol::TCP, 80);
+        inspector.payload(
+            false,
+            0,
+            b"HTTP/1.1 200 OK\r\nContent-Type: text/css\r\n\r\n",
+        );
+        inspector.payload(true, 0, b"GET / HTTP/1.1\r\nHost: example.org\r\n");
+        assert!(!inspector.decided());
+        let inspection = inspector.finish();
+        assert_eq!(inspection.content_type.as_deref(), Some("text/css"));
+        let name = inspection.server_name.unwrap();
+        assert_eq!(name.reveal(), "example.org");
     }
 }

@@ -23,7 +23,6 @@ const REGISTERED: &[&str] = &[
     "application/epub+zip",
     "application/fhir+json",
     "application/geo+json",
-    "application/graphql-response+json",
     "application/gzip",
     "application/http",
     "application/java-archive",

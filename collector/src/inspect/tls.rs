@@ -93,9 +93,8 @@ const LONGEST_HELLO: u32 = 2 + 32 + 33 + 65_537 + 256 + 65_537;
 
 fn probe(speech: &Speech<'_>) -> Verdict {
     let judged = match speech.bytes {
-        [HANDSHAKE, _, _, _, _, CLIENT_HELLO | SERVER_HELLO, ..] | [HANDSHAKE] => hello(speech),
-        [HANDSHAKE, rest @ ..] if rest.len() < 5 => hello(speech),
-        _ => records(speech.bytes).map(|()| Finding::default()),
+        [HANDSHAKE, _, _, _, _, CLIENT_HELLO | SERVER_HELLO, ..] => hello(speech),
+        _ => records(speech).map(|()| Finding::default()),
     };
     match judged {
         Ok(mut finding) => {
@@ -128,13 +127,14 @@ fn record_header(reader: &mut Reader<'_>, limit: usize) -> Result<(u8, usize), F
     Ok((kind, length))
 }
 
-/// A stream taken up after its hello: an alert, or two records in a row. The first bytes of a
-/// record alone are too few to tell.
-fn records(bytes: &[u8]) -> Result<(), Fault> {
-    let mut reader = Reader::open(bytes);
+/// A stream taken up after its hello: an alert, two records in a row, or one that ends where the
+/// stream does. The first bytes of a record alone are too few to tell.
+fn records(speech: &Speech<'_>) -> Result<(), Fault> {
+    let mut reader = Reader::open(speech.bytes);
     let (kind, length) = record_header(&mut reader, SEALED_RECORD)?;
     let first = reader.take(length, "record")?;
-    if kind == ALERT && matches!(first, [1 | 2, _]) {
+    let alert = kind == ALERT && matches!(first, [1 | 2, _]);
+    if alert || (speech.finished && reader.rest().is_empty()) {
         return Ok(());
     }
     record_header(&mut reader, SEALED_RECORD).map(|_| ())
@@ -332,5 +332,124 @@ fn version(number: u16) -> Option<TlsVersion> {
         // The drafts of TLS 1.3 (draft-ietf-tls-tls13-28, section 4.2.1.1).
         0x0304 | 0x7f0e..=0x7f1c => Some(TlsVersion::Tls13),
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{
+        super::tests::{TLS12, TLS13, Talk},
+        *,
+    };
+
+    fn certain(port: u16, bytes: &[u8]) -> Option<Finding> {
+        judge(port, bytes, false)
+    }
+
+    fn judge(port: u16, bytes: &[u8], finished: bool) -> Option<Finding> {
+        let speech = Speech {
+            transport: Transport::Tcp,
+            port,
+            bytes,
+            finished,
+        };
+        match probe(&speech) {
+            Verdict::Certain(finding) => Some(finding),
+            Verdict::No | Verdict::Unsure => None,
+        }
+    }
+
+    /// The first record of `stream` in records of `size` bytes (RFC 5246, section 6.2.1).
+    fn in_small_records(stream: &[u8], size: usize) -> Vec<u8> {
+        let length = usize::from(u16::from_be_bytes([stream[3], stream[4]]));
+        let fragments = stream[5..][..length].chunks(size);
+        fragments
+            .flat_map(|part| [&[22, 3, 1, 0, u8::try_from(part.len()).unwrap()], part].concat())
+            .collect()
+    }
+
+    fn name(finding: &Finding) -> Option<&str> {
+        finding.facts.server_name.as_ref().map(Sensitive::reveal)
+    }
+
+    #[test]
+    fn a_client_hello_gives_name_protocol_and_the_highest_version() {
+        let finding = certain(443, TLS13.opener).unwrap();
+        assert_eq!(name(&finding), Some("www.example.org"));
+        assert_eq!(finding.facts.alpn, Some("h2"));
+        assert_eq!(finding.facts.offered, Some(TlsVersion::Tls13));
+        assert!(!finding.more);
+    }
+
+    #[test]
+    fn the_server_s_choice_is_the_version_of_the_flow() {
+        assert_eq!(TLS12.inspect().tls_version, Some(TlsVersion::Tls12));
+        assert_eq!(TLS13.inspect().tls_version, Some(TlsVersion::Tls13));
+        let talk = Talk {
+            opener: TLS13.opener,
+            ..TLS12
+        };
+        assert_eq!(talk.inspect().tls_version, Some(TlsVersion::Tls12));
+    }
+
+    #[test]
+    fn a_hello_may_span_records() {
+        for size in [1, 7, 100] {
+            let records = in_small_records(TLS13.opener, size);
+            let finding = certain(443, &records).unwrap();
+            assert_eq!(name(&finding), Some("www.example.org"), "{size}");
+            assert_eq!(finding.facts.offered, Some(TlsVersion::Tls13));
+        }
+    }
+
+    #[test]
+    fn a_cut_hello_is_certain_behind_its_fixed_part_and_wants_more() {
+        let fixed = certain(443, &TLS13.opener[..150]).unwrap();
+        assert!(fixed.more);
+        assert!(certain(443, &TLS13.opener[..60]).is_none());
+    }
+
+    #[test]
+    fn a_stream_taken_up_later_is_known_by_its_records() {
+        let records = b"\x17\x03\x03\0\x03abc\x17\x03\x03\0\x20";
+        assert!(certain(443, records).is_some());
+        assert!(certain(443, &records[..8]).is_none());
+        assert!(judge(443, &records[..8], true).is_some());
+        assert!(judge(443, &records[..7], true).is_none());
+        assert!(certain(443, b"\x15\x03\x03\0\x02\x02\x28").is_some());
+        assert!(certain(443, b"\x17\x03\x03\0\x03abcdefghijk").is_none());
+    }
+
+    #[test]
+    fn hostile_lengths_cost_the_facts_or_the_label() {
+        let fixed = 5 + 4 + 2 + 32;
+        let mut session = TLS13.opener.to_vec();
+        session[fixed] = 33;
+        assert!(certain(443, &session).is_none());
+
+        let mut hello = TLS13.opener.to_vec();
+        hello[6..9].copy_from_slice(&[0xff; 3]);
+        assert!(certain(443, &hello).is_none());
+
+        let mut record = TLS13.opener.to_vec();
+        record[3..5].copy_from_slice(&[0xff; 2]);
+        assert!(certain(443, &record).is_none());
+
+        let session = usize::from(TLS13.opener[fixed]);
+        let suites = fixed + 1 + session;
+        let suites_end = suites + 2 + usize::from(TLS13.opener[suites + 1]);
+        let mut extensions = TLS13.opener.to_vec();
+        extensions[suites_end + 2..][..2].copy_from_slice(&[0xff; 2]);
+        let finding = certain(443, &extensions).unwrap();
+        assert!(finding.facts.server_name.is_none() && !finding.more);
+    }
+
+    #[test]
+    fn ports_and_protocol_names_refine_the_label() {
+        let label = |port, alpn| service(port, alpn).map(|service| service.label.to_string());
+        assert_eq!(label(993, None).as_deref(), Some("IMAPS"));
+        assert_eq!(label(853, None).as_deref(), Some("TLS.DoH_DoT"));
+        assert_eq!(label(8853, Some("dot")).as_deref(), Some("TLS.DoH_DoT"));
+        assert_eq!(label(443, Some("h2")), None);
     }
 }

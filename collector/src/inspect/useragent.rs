@@ -4,11 +4,16 @@
 /// what Firefox does, so it counts as `Firefox`. The raw text decides, whatever sent it.
 #[must_use]
 pub fn family(raw: &str) -> &'static str {
+    let raw = raw.as_bytes();
+    let beginning = raw.get(..LONGEST).unwrap_or(raw);
     FAMILIES
         .iter()
-        .find(|(mark, _)| contains(raw, mark))
+        .find(|(mark, _)| contains(beginning, mark.as_bytes()))
         .map_or("other", |(_, family)| family)
 }
+
+/// Bytes that are looked at: far more than any browser sends.
+const LONGEST: usize = 512;
 
 /// Marks in the order of precedence: a robot names the browser that it imitates, and a browser
 /// those that it is compatible with.
@@ -48,11 +53,10 @@ const FAMILIES: &[(&str, &str)] = &[
     ("java-http-client", "Java"),
 ];
 
-/// `mark`, which is in lower case, occurs in `text`, in any case.
-fn contains(text: &str, mark: &str) -> bool {
-    text.as_bytes()
-        .windows(mark.len())
-        .any(|part| part.eq_ignore_ascii_case(mark.as_bytes()))
+/// `mark` occurs in `text`, in any case.
+fn contains(text: &[u8], mark: &[u8]) -> bool {
+    text.windows(mark.len())
+        .any(|part| part.eq_ignore_ascii_case(mark))
 }
 
 #[cfg(test)]

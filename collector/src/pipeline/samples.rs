@@ -133,7 +133,7 @@ impl Samples {
         } else {
             header.source_port
         };
-        let inspector = Box::new(Inspector::new(header.protocol, responder));
+        let inspector = Box::new(Inspector::new(header.protocol as u8, responder));
         let entry = Entry {
             state: State::Undecided(inspector),
             heard: self.now,
