@@ -38,10 +38,12 @@ pub const CLOCK: &str = "CLOCK";
 pub const SCRATCH: &str = "SCRATCH";
 /// PERCPU_ARRAY of one [`crate::flow::Flow`]: a seed on its way into the table.
 pub const SEED: &str = "SEED";
+/// PERCPU_ARRAY: the packet in hand.
+pub const DESK: &str = "DESK";
 
 /// Every map of the kernel object that the agent and the programs share.
-pub const MAPS: [&str; 9] = [
-    FLOWS, SAMPLES, LATE, BOOKS, EXCLUDED, SWEEP, CLOCK, SCRATCH, SEED,
+pub const MAPS: [&str; 10] = [
+    FLOWS, SAMPLES, LATE, BOOKS, EXCLUDED, SWEEP, CLOCK, SCRATCH, SEED, DESK,
 ];
 
 /// Global constants of the object, set before it is loaded (see [`crate::settings`]).

@@ -11,6 +11,13 @@ use crate::{books::Reason, key::Address};
 pub trait Bytes {
     /// `N` bytes from `offset` on, or `None` where fewer are there.
     fn read<const N: usize>(&self, offset: usize) -> Option<[u8; N]>;
+
+    /// The same number. The kernel's verifier follows every value an offset can have through
+    /// every turn of a loop; there this makes it forget, so that the turns look alike.
+    #[inline(always)]
+    fn forget(&self, offset: usize) -> usize {
+        offset
+    }
 }
 
 impl Bytes for [u8] {
@@ -141,8 +148,9 @@ pub fn parse<B: Bytes + ?Sized>(bytes: &B, link: Link) -> Result<Packet, Refusal
     Ok(packet)
 }
 
-/// Reads a frame's headers into `packet`, which is half filled after an error. The kernel calls
-/// it so: a `Result` with a packet inside leaves registers undefined that the verifier sees read.
+/// Reads a frame's headers into `packet`, whatever it held before; it is half filled after an
+/// error. The kernel calls it so: a `Result` with a packet inside leaves registers undefined that
+/// the verifier sees read.
 ///
 /// # Errors
 /// [`Refusal::Short`] where bytes are missing, else the [`Reason`] the packet is counted under.
@@ -152,6 +160,8 @@ pub fn parse_into<B: Bytes + ?Sized>(
     link: Link,
     packet: &mut Packet,
 ) -> Result<(), Refusal> {
+    packet.jumbo_header = false;
+    packet.payload = 0;
     let (ethertype, offset) = match link {
         Link::Ethernet => ethernet(bytes)?,
         Link::Ip => (version_of(bytes)?, 0),
@@ -181,11 +191,11 @@ fn ethernet<B: Bytes + ?Sized>(bytes: &B) -> Result<(u16, usize), Refusal> {
     let mut offset = 14;
     let mut tags = 0;
     while is_tag(ethertype) {
-        if tags == MAX_TAGS {
+        if tags == MAX_TAGS || offset > MAX_OFFSET {
             return Err(MALFORMED);
         }
         ethertype = u16::from_be_bytes(bytes.read(offset + 2).ok_or(Refusal::Short)?);
-        offset += 4;
+        offset = bytes.forget(offset + 4);
         tags += 1;
     }
     Ok((ethertype, offset))
@@ -198,11 +208,7 @@ fn is_tag(ethertype: u16) -> bool {
 }
 
 #[inline(always)]
-fn ipv4<B: Bytes + ?Sized>(
-    bytes: &B,
-    start: usize,
-    packet: &mut Packet,
-) -> Result<(), Refusal> {
+fn ipv4<B: Bytes + ?Sized>(bytes: &B, start: usize, packet: &mut Packet) -> Result<(), Refusal> {
     let header: [u8; 20] = bytes.read(start).ok_or(Refusal::Short)?;
     let header_len = usize::from(header[0] & 0x0f) * 4;
     let total = u32::from(u16::from_be_bytes([header[2], header[3]]));
@@ -221,16 +227,16 @@ fn ipv4<B: Bytes + ?Sized>(
     packet.destination = Address::v4([header[16], header[17], header[18], header[19]]);
     packet.protocol = header[9];
     packet.version = 4;
-    packet.payload_len = if total == 0 { u32::MAX } else { total - header_len as u32 };
+    packet.payload_len = if total == 0 {
+        u32::MAX
+    } else {
+        total - header_len as u32
+    };
     transport(bytes, start + header_len, packet)
 }
 
 #[inline(always)]
-fn ipv6<B: Bytes + ?Sized>(
-    bytes: &B,
-    start: usize,
-    packet: &mut Packet,
-) -> Result<(), Refusal> {
+fn ipv6<B: Bytes + ?Sized>(bytes: &B, start: usize, packet: &mut Packet) -> Result<(), Refusal> {
     let header: [u8; 8] = bytes.read(start).ok_or(Refusal::Short)?;
     let source: [u8; 16] = bytes.read(start + 8).ok_or(Refusal::Short)?;
     let destination: [u8; 16] = bytes.read(start + 24).ok_or(Refusal::Short)?;
@@ -250,7 +256,7 @@ fn ipv6<B: Bytes + ?Sized>(
             return Err(MALFORMED);
         }
         let step = skip_extension(bytes, offset, packet)?;
-        offset += step;
+        offset = bytes.forget(offset + step);
         if packet.payload_len != u32::MAX {
             if packet.payload_len < step as u32 {
                 return Err(MALFORMED);
@@ -316,34 +322,34 @@ fn transport<B: Bytes + ?Sized>(
         return Err(MALFORMED);
     }
     let mut header_len = 0;
+    let (mut ports, mut sequence, mut flags) = ([0; 4], 0, 0);
     match packet.protocol {
         protocol::TCP => {
             let header: [u8; 16] = bytes.read(offset).ok_or(Refusal::Short)?;
-            packet.source_port = u16::from_be_bytes([header[0], header[1]]);
-            packet.destination_port = u16::from_be_bytes([header[2], header[3]]);
-            packet.sequence = u32::from_be_bytes([header[4], header[5], header[6], header[7]]);
-            packet.tcp_flags = header[13];
+            ports = [header[0], header[1], header[2], header[3]];
+            sequence = u32::from_be_bytes([header[4], header[5], header[6], header[7]]);
+            flags = header[13];
             header_len = u32::from(header[12] >> 4) * 4;
             if header_len < 20 || header_len > packet.payload_len {
                 return Err(MALFORMED);
             }
         }
         protocol::UDP => {
-            let header: [u8; 8] = bytes.read(offset).ok_or(Refusal::Short)?;
-            packet.source_port = u16::from_be_bytes([header[0], header[1]]);
-            packet.destination_port = u16::from_be_bytes([header[2], header[3]]);
+            ports = bytes.read(offset).ok_or(Refusal::Short)?;
+            // The rest of the header, unread, must be there.
+            let _: [u8; 4] = bytes.read(offset + 4).ok_or(Refusal::Short)?;
             header_len = 8;
             if header_len > packet.payload_len {
                 return Err(MALFORMED);
             }
         }
-        protocol::SCTP => {
-            let ports: [u8; 4] = bytes.read(offset).ok_or(Refusal::Short)?;
-            packet.source_port = u16::from_be_bytes([ports[0], ports[1]]);
-            packet.destination_port = u16::from_be_bytes([ports[2], ports[3]]);
-        }
+        protocol::SCTP => ports = bytes.read(offset).ok_or(Refusal::Short)?,
         _ => {}
     }
+    packet.source_port = u16::from_be_bytes([ports[0], ports[1]]);
+    packet.destination_port = u16::from_be_bytes([ports[2], ports[3]]);
+    packet.sequence = sequence;
+    packet.tcp_flags = flags;
     packet.payload = offset as u32 + header_len;
     if packet.payload_len != u32::MAX {
         packet.payload_len -= header_len;

@@ -5,6 +5,8 @@ use collector_common::{
     wire::Tally,
 };
 
+use crate::maps::scratch;
+
 /// A frame at a hook.
 pub trait Frame {
     /// Reads across fragments, slower than [`Direct`].
@@ -30,13 +32,16 @@ pub trait Frame {
     fn user(&self) -> u32;
 }
 
-/// Headers of a frame: directly where they lie in one piece, else by the helper.
+/// Headers of a frame, into this CPU's scratch: directly where they lie in one piece, else by the
+/// helper.
 #[inline(always)]
 pub fn headers<F: Frame>(frame: &F, link: Link, packet: &mut Packet) -> Result<(), Refusal> {
-    match parse_into(&frame.direct(), link, packet) {
+    let parsed = match parse_into(&frame.direct(), link, packet) {
         Err(Refusal::Short) => parse_into(&frame.loading(), link, packet),
         parsed => parsed,
-    }
+    };
+    scratch::settle(packet);
+    parsed
 }
 
 /// Bytes between two packet pointers.
@@ -69,5 +74,10 @@ impl Bytes for Direct {
         // SAFETY: the comparison above proves N bytes at `from` below the packet's end; any
         // bytes are a valid array, which needs no alignment.
         Some(unsafe { (from as *const [u8; N]).read_unaligned() })
+    }
+
+    #[inline(always)]
+    fn forget(&self, offset: usize) -> usize {
+        scratch::forget(offset)
     }
 }

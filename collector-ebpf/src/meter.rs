@@ -18,17 +18,19 @@ use crate::{
 #[inline(always)]
 pub fn meter<F: Frame>(frame: &F, hook: Hook) {
     let Some(books) = books::get() else { return };
-    let mut packet = Packet::default();
-    let parsed = headers(frame, settings::link(), &mut packet);
-    let wire = frame.wire(&packet);
+    let Some(packet) = scratch::packet() else {
+        return;
+    };
+    let parsed = headers(frame, settings::link(), packet);
+    let wire = frame.wire(packet);
     books::see(books, hook, wire);
     match parsed {
         Ok(()) => {
-            let (key, side) = FlowKey::of(&packet);
+            let (key, side) = FlowKey::of(packet);
             let ifindex = frame.ifindex();
             let now = clock::now();
             let seen = Observation {
-                packet,
+                packet: *packet,
                 side,
                 wire,
                 now,

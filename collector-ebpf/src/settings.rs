@@ -24,7 +24,11 @@ fn load<T: Copy>(constant: &T) -> T {
 
 #[inline(always)]
 pub fn link() -> Link {
-    if load(&LINK_TYPE) == Link::Ip as u32 { Link::Ip } else { Link::Ethernet }
+    if load(&LINK_TYPE) == Link::Ip as u32 {
+        Link::Ip
+    } else {
+        Link::Ethernet
+    }
 }
 
 #[inline(always)]

@@ -15,7 +15,10 @@ use collector_common::{
     wire::{Buffer, Tally},
 };
 
-use crate::frame::{Direct, Frame};
+use crate::{
+    frame::{Direct, Frame},
+    maps::scratch,
+};
 
 /// What `bpf_get_socket_uid` says where there is no full socket (DEFAULT_OVERFLOWUID).
 const OVERFLOW_UID: u32 = 65_534;
@@ -127,5 +130,10 @@ impl Bytes for Loading<'_> {
         };
         // SAFETY: the helper returned 0, so all N bytes are written.
         (done == 0).then(|| unsafe { bytes.assume_init() })
+    }
+
+    #[inline(always)]
+    fn forget(&self, offset: usize) -> usize {
+        scratch::forget(offset)
     }
 }

@@ -13,7 +13,10 @@ use collector_common::{
     wire::Tally,
 };
 
-use crate::frame::{Direct, Frame};
+use crate::{
+    frame::{Direct, Frame},
+    maps::scratch,
+};
 
 pub struct XdpFrame<'a> {
     ctx: &'a XdpContext,
@@ -91,5 +94,10 @@ impl Bytes for Loading<'_> {
         };
         // SAFETY: the helper returned 0, so all N bytes are written.
         (done == 0).then(|| unsafe { bytes.assume_init() })
+    }
+
+    #[inline(always)]
+    fn forget(&self, offset: usize) -> usize {
+        scratch::forget(offset)
     }
 }

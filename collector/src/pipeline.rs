@@ -73,7 +73,6 @@ pub struct PipelineConfig {
 }
 
 /// Everything to the right of whoever produces events.
-#[derive(Debug)]
 pub struct Pipeline<T: Tap> {
     tap: T,
     sink: Sink,
@@ -122,7 +121,8 @@ impl<T: Tap> Pipeline<T> {
         self.samples.add(header, bytes);
     }
 
-    /// Whether the record was written before the crash.
+    /// Whether the record was written before the crash. The answer holds until the first
+    /// rotation; by then the table that the crash left has been settled.
     #[must_use]
     pub fn already_written(&self, id: &RecordId) -> bool {
         let id = spool_id(*id);
@@ -171,7 +171,7 @@ impl<T: Tap> Pipeline<T> {
         self.sink.rotate(self.clock.moment(now))
     }
 
-    /// Closes the spool; the caller has committed. Gives the tap back.
+    /// Writes what still waits and closes the spool. Gives the tap back.
     ///
     /// # Errors
     /// As [`Sink::close`].

@@ -1,1 +1,19 @@
-//! Helpers of the tests.
+//! Helpers of the tests: namespaces, links, frames, traffic sources, real peers and the counters
+//! that tell the truth about what crossed a wire.
+//!
+//! Nothing here knows the agent. A test builds a small network out of these parts, lets the agent
+//! meter one interface of it and compares.
+
+pub mod clients;
+pub mod corpus;
+pub mod counts;
+pub mod frames;
+pub mod generator;
+pub mod link;
+pub mod meter;
+pub mod netns;
+pub mod peers;
+pub mod privileges;
+pub mod raw_socket;
+pub mod relay;
+pub mod tap;

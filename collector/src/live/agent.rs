@@ -33,7 +33,7 @@ use super::{
 use crate::{
     pipeline::{Pipeline, PipelineConfig, Tap, WallClock},
     record::RecordId,
-    sink::Outside,
+    sink::{Outside, recover::Recovered},
 };
 
 /// A running meter.
@@ -49,6 +49,8 @@ pub struct Agent<T: Tap> {
     /// Of late packets, what is in records: see [`Taken`].
     late_written: Tally,
     lost_in_crash: Tally,
+    /// Of the last record that never had an entry.
+    late_id: u64,
     /// The last pass whose cuts are on disk.
     committed: u64,
     /// For the packet rate: seen at the last two ticks, and when.
@@ -57,6 +59,10 @@ pub struct Agent<T: Tap> {
     watch: HookWatch,
     _lock: Lock,
 }
+
+/// Ids of records that never had an entry: above those of any CPU's flows, and counted from the
+/// time since boot in microseconds, so that those of the next agent are others.
+const LATE_IDS: u64 = 0xffff << 48;
 
 /// What an agent did, for its last line and for tests.
 #[derive(Clone, Debug)]
@@ -115,6 +121,7 @@ impl<T: Tap> Agent<T> {
             pins,
             late_written: Tally::default(),
             lost_in_crash: Tally::default(),
+            late_id: LATE_IDS | (now / 1_000),
             committed: if fresh { committed } else { 0 },
             rate: [(0, now); 2],
             started: now,
@@ -139,6 +146,7 @@ impl<T: Tap> Agent<T> {
         let mut kernel = Kernel::load(interfaces, options, pins)?;
         config.sink.lineage = Lineage(kernel.lineage);
         let pipeline = Pipeline::new(config, tap)?;
+        report_recovery(pipeline.recovered());
         let kept = options.pin.then_some(pins).flatten();
         let mut hooks = Vec::new();
         for (object, interface) in kernel.objects.iter_mut().zip(interfaces) {
@@ -214,14 +222,16 @@ impl<T: Tap> Agent<T> {
             .kernel
             .sweep(&parameters)
             .context("sweeping the flow table")?;
-        let due = <[FlowKey]>::ref_from_bytes(&due)
-            .map_err(|_| anyhow::anyhow!("the kernel handed out part of a key"))?;
+        let due: Vec<FlowKey> = due
+            .chunks_exact(size_of::<FlowKey>())
+            .filter_map(|key| FlowKey::read_from_bytes(key).ok())
+            .collect();
         if !due.is_empty() {
             sys::grace_period().context("waiting for running programs")?;
             self.drain();
         }
         self.pipeline.set_clock(wall_clock());
-        let closing = self.write_due(due, all)?;
+        let closing = self.write_due(&due, all)?;
         let next = self.put_back(&closing)?;
         self.commit(now);
         for key in &closing {
@@ -318,8 +328,11 @@ impl<T: Tap> Agent<T> {
     }
 
     fn write_late(&mut self, flow: &Flow, end: End) {
+        let mut flow = *flow;
+        self.late_id += 1;
+        flow.entry.id = self.late_id;
         self.late_written = self.late_written.plus(seeds::total(&flow.entry));
-        self.pipeline.flow_ended(flow, flow.entry.counts(), end);
+        self.pipeline.flow_ended(&flow, flow.entry.counts(), end);
     }
 
     fn commit(&mut self, now: u64) {
@@ -458,6 +471,19 @@ impl<T: Tap> Agent<T> {
             .close(now)
             .context("closing the file; its spool stays")?;
         Ok((summary, tap))
+    }
+}
+
+/// What a crash left on the disk, and could not be taken up.
+fn report_recovery(recovered: &Recovered) {
+    if recovered.torn_bytes > 0 {
+        warn!(
+            bytes = recovered.torn_bytes,
+            "cut off an unfinished frame behind a spool"
+        );
+    }
+    for error in &recovered.left {
+        warn!("a spool stays as it is: {error}");
     }
 }
 

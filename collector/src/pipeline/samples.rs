@@ -29,21 +29,18 @@ impl Default for SampleLimits {
     }
 }
 
-#[derive(Debug)]
 enum State {
     Undecided(Box<Inspector>),
     Decided(Box<Inspection>),
 }
 
-#[derive(Debug)]
 struct Entry {
     state: State,
     /// Last [`Samples::forget`] before anything was heard of the flow.
     heard: u64,
 }
 
-/// By flow id.
-#[derive(Debug)]
+/// By flow id. No `Debug`: it holds payload.
 pub(super) struct Samples {
     limits: SampleLimits,
     flows: HashMap<u64, Entry>,

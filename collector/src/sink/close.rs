@@ -31,7 +31,8 @@ pub(super) fn close(
     let closed = path(folder, node, id, Kind::Closed);
     if !closed.exists() {
         let content = recover::content(&spool)?;
-        if let Some(text) = text(content) {
+        let text = text(content).map_err(|error| SinkError::new("close", &spool, error))?;
+        if let Some(text) = text {
             let part = path(folder, node, id, Kind::Part);
             write(&part, &text, disk).map_err(|error| {
                 drop(fs::remove_file(&part));
@@ -53,18 +54,22 @@ pub(super) fn close(
 ///
 /// Sorting lines as text groups them by hour (the first field) and, within the hour, hides the
 /// order in which flows ended; equal lines beside each other compress well.
-fn text(mut content: Content) -> Option<String> {
+fn text(mut content: Content) -> io::Result<Option<String>> {
     if content.flows.is_empty() && content.ledger.is_empty() {
-        return None;
+        return Ok(None);
     }
+    let Some(header) = content.header else {
+        let error = "its first frame holds no header";
+        return Err(io::Error::new(io::ErrorKind::InvalidData, error));
+    };
     content.flows.sort_unstable();
     let mut text = String::new();
-    push_line(&mut text, &Line::Header(content.header?));
+    push_line(&mut text, &Line::Header(header));
     text.extend(content.flows);
     for line in content.ledger.lines() {
         push_line(&mut text, &line);
     }
-    Some(text)
+    Ok(Some(text))
 }
 
 fn write(part: &Path, text: &str, disk: &mut dyn Disk) -> io::Result<()> {

@@ -1,4 +1,6 @@
 //! From published records to files: a spool of complete, synced frames, then a closed file.
+//!
+//! A commit is one write of one or more frames, of which the last ends with a totals line.
 
 use std::{
     fs::DirBuilder,
@@ -100,10 +102,6 @@ pub struct Outside {
     pub lost_in_crash: Tally,
 }
 
-/// A frame is written ahead of the commit when this many bytes wait, so that a table that is
-/// drained at once needs no memory of its size.
-const FLUSH: usize = 4 << 20;
-
 /// The moment of a call: nanoseconds since boot, and what that is in UTC.
 #[derive(Clone, Copy, Debug)]
 pub struct Moment {
@@ -122,9 +120,9 @@ pub struct Sink {
     queue: Queue,
     /// With everything that is queued.
     totals: Totals,
-    /// As the last frame told them.
+    /// As the last commit told them.
     told: Totals,
-    /// Records of the commit before and of this one, as far as they are in frames.
+    /// Records of the last two commits: the kernel's table may still hold them.
     recent: [Vec<SpoolId>; 2],
     failing: bool,
     to_close: Vec<FileId>,
@@ -153,7 +151,6 @@ impl Sink {
                 Kind::Part,
             )));
         }
-        let left = recover::files(folder, node, Kind::Spool)?;
         let mut recovered = recover::scan(folder, node)?;
         let mut totals = recovered
             .totals_of(config.lineage)
@@ -170,9 +167,9 @@ impl Sink {
             spool,
             queue: Queue::default(),
             totals,
-            recent: [carried, Vec::new()],
+            recent: [Vec::new(), carried],
             failing: false,
-            to_close: left,
+            to_close: recovered.readable.clone(),
             removed: Removed::default(),
         };
         recovered.left.extend(sink.close_old(now.utc).err());
@@ -189,13 +186,10 @@ impl Sink {
         let as_line = !record.failed || self.config.write_failed;
         self.queue.push(id, record, sum, as_line);
         self.totals.written.add(sum);
-        if !self.failing && self.queue.bytes() >= FLUSH {
-            // A failure shows again at the commit.
-            self.failing = self.flush().is_err();
-        }
     }
 
-    /// Ends a frame with the sums so far and syncs it. Writes nothing when nothing changed.
+    /// Writes what waits, ends it with the sums so far and syncs it: a crash leaves all of it or
+    /// nothing. Writes nothing when nothing changed.
     ///
     /// # Errors
     /// The disk took nothing: records wait in memory, up to [`Limits::queue`], for the next
@@ -203,17 +197,12 @@ impl Sink {
     pub fn commit(&mut self, outside: Outside) -> Result<(), SinkError> {
         self.totals.late_written = Volume::from(outside.late_written);
         self.totals.lost_in_crash = Volume::from(outside.lost_in_crash);
-        if self.queue.is_empty() && self.recent[1].is_empty() && self.totals == self.told {
+        if self.queue.is_empty() && self.totals == self.told {
             return Ok(());
         }
         let flushed = self.flush();
         self.failing = flushed.is_err();
-        flushed?;
-        self.totals.commit += 1;
-        self.told = self.totals.clone();
-        let [before, this] = &mut self.recent;
-        *before = std::mem::take(this);
-        Ok(())
+        flushed
     }
 
     /// Whether the spool is old or large enough to be closed.
@@ -231,23 +220,21 @@ impl Sink {
     /// next call tries again.
     pub fn rotate(&mut self, now: Moment) -> Result<(), SinkError> {
         let carried = self.recent.concat();
-        let next = new_spool(
-            &self.config,
-            &self.totals_told(),
-            carried,
-            now,
-            &mut *self.disk,
-        )?;
+        let next = new_spool(&self.config, &self.told, carried, now, &mut *self.disk)?;
         let before = std::mem::replace(&mut self.spool, next);
         self.to_close.push(before.id);
         self.close_old(now.utc)
     }
 
-    /// Closes the spool for good; the caller has committed.
+    /// Writes what still waits and closes the spool for good.
     ///
     /// # Errors
-    /// The spool can't be closed: it stays and the next start closes it.
+    /// What waits can't be written, or the spool can't be closed: it stays and the next start
+    /// closes it.
     pub fn close(mut self, now: Timestamp) -> Result<(), SinkError> {
+        if !self.queue.is_empty() || self.totals != self.told {
+            self.flush()?;
+        }
         self.to_close.push(self.spool.id);
         self.close_old(now)
     }
@@ -270,11 +257,6 @@ impl Sink {
         self.removed
     }
 
-    /// What frames have told so far, under the number of the commit in progress.
-    fn totals_told(&self) -> Totals {
-        self.told.clone()
-    }
-
     fn flush(&mut self) -> Result<(), SinkError> {
         let limits = &self.config.limits;
         let folder = &self.config.folder;
@@ -290,11 +272,16 @@ impl Sink {
                 error,
             ));
         }
-        let text = self.queue.frame(&self.totals);
+        let (frames, text) = self
+            .queue
+            .frames(&self.totals)
+            .map_err(|error| SinkError::new("compress for", folder, error))?;
         self.spool
-            .append(&text, limits.spool_text, &mut *self.disk)?;
+            .append(&frames, text, limits.spool_text, &mut *self.disk)?;
+        self.totals.commit += 1;
         self.told = self.totals.clone();
-        self.recent[1].append(&mut self.queue.take_ids());
+        self.recent.rotate_left(1);
+        self.recent[1] = self.queue.take_ids();
         Ok(())
     }
 

@@ -1,15 +1,25 @@
-//! Records that wait for the next frame.
+//! Records that wait for the next commit.
+
+use std::io;
 
 use collector_common::schema::{Line, PublicRecord, SpoolId, Sum, Totals};
 
-use super::ledger::Ledger;
+use super::{frame, ledger::Ledger};
 
 /// What an id costs in memory while its record waits.
 const ID_BYTES: usize = 2 * size_of::<SpoolId>();
 
-/// Lines and sums of the frame to come.
+/// Text that is packed into a frame of its own, so that a table which is drained at once needs no
+/// memory of its size.
+const PACK: usize = 4 << 20;
+
+/// Lines and sums of the commit to come.
 #[derive(Debug, Default)]
 pub(super) struct Queue {
+    /// Frames of lines.
+    packed: Vec<u8>,
+    /// Text in `packed`.
+    packed_text: usize,
     text: String,
     ledger: Ledger,
     ids: Vec<SpoolId>,
@@ -23,6 +33,9 @@ impl Queue {
         if as_line {
             record.id = Some(id);
             push_line(&mut self.text, &Line::Flow(record));
+            if self.text.len() >= PACK {
+                self.pack();
+            }
         } else {
             self.ledger.count_failed(&record, id, sum);
         }
@@ -30,21 +43,32 @@ impl Queue {
 
     /// Memory it takes, about.
     pub(super) fn bytes(&self) -> usize {
-        self.text.len() + self.ids.len() * ID_BYTES
+        self.packed.len() + self.text.len() + self.ids.len() * ID_BYTES
     }
 
     pub(super) fn is_empty(&self) -> bool {
         self.ids.is_empty()
     }
 
-    /// The text of a frame that ends with `totals`.
-    pub(super) fn frame(&self, totals: &Totals) -> String {
+    /// Frames that end with `totals`, and how much text is in them.
+    pub(super) fn frames(&self, totals: &Totals) -> io::Result<(Vec<u8>, u64)> {
         let mut text = self.text.clone();
         for line in self.ledger.lines() {
             push_line(&mut text, &line);
         }
         push_line(&mut text, &Line::Totals(totals.clone()));
-        text
+        let last = frame::encode(text.as_bytes(), frame::FAST)?;
+        let text = self.packed_text + text.len();
+        Ok(([self.packed.as_slice(), &last].concat(), text as u64))
+    }
+
+    /// Where the encoder fails, for want of memory, the text stays as it is.
+    fn pack(&mut self) {
+        if let Ok(mut frame) = frame::encode(self.text.as_bytes(), frame::FAST) {
+            self.packed.append(&mut frame);
+            self.packed_text += self.text.len();
+            self.text.clear();
+        }
     }
 
     /// Empties it; gives the ids of what it held.

@@ -3,7 +3,7 @@
 use std::{
     collections::HashSet,
     fs::{self, File},
-    io::Read,
+    io::{self, Read},
     path::{Path, PathBuf},
 };
 
@@ -30,7 +30,11 @@ pub struct Recovered {
     pub spools: usize,
     /// Spools that could not be closed, with why: left as they are.
     pub left: Vec<SinkError>,
+    /// Spools that could be read, oldest first.
+    pub(super) readable: Vec<FileId>,
     ids: HashSet<(Lineage, SpoolId)>,
+    /// Of the commit that is being read.
+    open_ids: Vec<SpoolId>,
     last_commits: Vec<(u64, Lineage, Vec<SpoolId>)>,
 }
 
@@ -66,22 +70,19 @@ impl Recovered {
         ids
     }
 
-    /// Takes up one frame; its totals line says whose the ids before it are.
-    fn frame(&mut self, lines: Vec<Line>) {
-        let mut ids = Vec::new();
-        for line in lines {
-            match line {
-                Line::Flow(record) => ids.extend(record.id),
-                Line::Failed(cell) => ids.extend(cell.ids),
-                Line::Totals(mut totals) => {
-                    ids.append(&mut totals.carried);
-                    self.ids.extend(ids.iter().map(|id| (totals.lineage, *id)));
-                    let commit = (totals.commit, totals.lineage, std::mem::take(&mut ids));
-                    self.keep_commit(commit);
-                    self.keep_totals(totals);
-                }
-                Line::Header(_) | Line::Statistics(_) => {}
+    /// Takes up one line; a totals line says whose the ids before it are.
+    fn take(&mut self, line: Line) {
+        match line {
+            Line::Flow(record) => self.open_ids.extend(record.id),
+            Line::Failed(cell) => self.open_ids.extend(cell.ids),
+            Line::Totals(mut totals) => {
+                let mut ids = std::mem::take(&mut self.open_ids);
+                ids.append(&mut totals.carried);
+                self.ids.extend(ids.iter().map(|id| (totals.lineage, *id)));
+                self.keep_commit((totals.commit, totals.lineage, ids));
+                self.keep_totals(totals);
             }
+            Line::Header(_) | Line::Statistics(_) => {}
         }
     }
 
@@ -92,14 +93,15 @@ impl Recovered {
         self.last_commits.push(commit);
     }
 
-    /// Sums only grow, so the larger is the newer, whatever the clock did to file names.
+    /// Commits and sums only grow, so they tell the newer, whatever the clock did to file names.
     fn keep_totals(&mut self, totals: Totals) {
+        let age = |totals: &Totals| (totals.commit, totals.written.flows);
         let known = self
             .totals
             .iter_mut()
             .find(|known| known.lineage == totals.lineage);
         match known {
-            Some(known) if known.commit <= totals.commit => *known = totals,
+            Some(known) if age(known) <= age(&totals) => *known = totals,
             Some(_) => {}
             None => self.totals.push(totals),
         }
@@ -136,9 +138,7 @@ impl Content {
 /// Reads a spool for closing.
 pub(super) fn content(path: &Path) -> Result<Content, SinkError> {
     let mut content = Content::default();
-    each_frame(path, |lines| {
-        lines.into_iter().for_each(|line| content.take(line));
-    })?;
+    each_commit(path, |line| content.take(line))?;
     Ok(content)
 }
 
@@ -151,8 +151,11 @@ pub fn scan(folder: &Path, node: &Node) -> Result<Recovered, SinkError> {
     for id in files(folder, node, Kind::Spool)? {
         recovered.spools += 1;
         let path = folder.join(id.name(node, Kind::Spool));
-        match each_frame(&path, |lines| recovered.frame(lines)) {
-            Ok(torn) => recovered.torn_bytes += torn,
+        match each_commit(&path, |line| recovered.take(line)) {
+            Ok(torn) => {
+                recovered.torn_bytes += torn;
+                recovered.readable.push(id);
+            }
             Err(error) => recovered.left.push(error),
         }
     }
@@ -172,19 +175,38 @@ pub(super) fn files(folder: &Path, node: &Node, kind: Kind) -> Result<Vec<FileId
     Ok(found)
 }
 
-/// Hands the lines of each complete frame to `take`; gives the length of the torn tail.
-fn each_frame(path: &Path, mut take: impl FnMut(Vec<Line>)) -> Result<u64, SinkError> {
+/// Hands the lines of each complete commit to `take`; gives the length of the torn tail. Frames
+/// without the totals line that ends a commit are part of the tail.
+fn each_commit(path: &Path, mut take: impl FnMut(Line)) -> Result<u64, SinkError> {
     let wrong = |error| SinkError::new("read", path, error);
+    // The text at fault may be anything, so it is not told.
+    let strange = |_| {
+        wrong(io::Error::new(
+            io::ErrorKind::InvalidData,
+            "not a line of a spool",
+        ))
+    };
+    let parse = |line: &str| serde_json::from_str::<Line>(line).map_err(strange);
     let mut bytes = Vec::new();
     File::open(path)
         .and_then(|file| file.take(MAX_FILE).read_to_end(&mut bytes))
         .map_err(wrong)?;
     let mut frames = Frames::new(&bytes);
-    for text in frames.by_ref() {
-        let lines: Result<Vec<Line>, _> = text.lines().map(serde_json::from_str).collect();
-        take(lines.map_err(|error| wrong(error.into()))?);
+    let mut torn = frames.torn();
+    let mut commit = String::new();
+    while let Some(text) = frames.next() {
+        commit.push_str(&text);
+        let last = text.lines().next_back().map(parse).transpose()?;
+        if !matches!(last, Some(Line::Totals(_))) {
+            continue;
+        }
+        for line in commit.lines() {
+            take(parse(line)?);
+        }
+        commit.clear();
+        torn = frames.torn();
     }
-    Ok(frames.torn())
+    Ok(torn)
 }
 
 /// Path of a file.

@@ -21,7 +21,7 @@ const MAX_SEQUENCE: u32 = 9999;
 /// Of this many times the size limit no more is written: closing reads a spool as a whole.
 const HARD_LIMIT: u64 = 4;
 
-/// A spool: complete frames, each synced.
+/// A spool: complete frames, synced by commits, each of which ends with a totals line.
 #[derive(Debug)]
 pub(super) struct Spool {
     pub(super) id: FileId,
@@ -40,12 +40,12 @@ pub(super) struct Spool {
 }
 
 impl Spool {
-    /// Makes a new file, mode 0600, whose first frame is `text`.
+    /// Makes a new file, mode 0600, whose first frame is `first`.
     pub(super) fn create(
         folder: &Path,
         node: &Node,
         (start, now): (Timestamp, u64),
-        text: &str,
+        first: &str,
         disk: &mut dyn Disk,
     ) -> Result<Self, SinkError> {
         let (id, path, file) = create_file(folder, node, start)?;
@@ -59,10 +59,11 @@ impl Spool {
             opened: now,
             used: false,
         };
-        let first = spool
-            .append(text, u64::MAX, disk)
+        let written = frame::encode(first.as_bytes(), frame::FAST)
+            .map_err(|error| SinkError::new("write", &spool.path, error))
+            .and_then(|frame| spool.append(&frame, first.len() as u64, u64::MAX, disk))
             .and_then(|()| sync_folder(folder));
-        if let Err(error) = first {
+        if let Err(error) = written {
             // An empty spool would only be removed at the next start.
             drop(std::fs::remove_file(&spool.path));
             return Err(error);
@@ -71,21 +72,29 @@ impl Spool {
         Ok(spool)
     }
 
-    /// Writes `text` as one frame and syncs it. After an error the file is as before.
+    /// Writes `frames`, which hold `text` bytes of text, and syncs them. After an error the file
+    /// is as before.
     pub(super) fn append(
         &mut self,
-        text: &str,
+        frames: &[u8],
+        text: u64,
         limit: u64,
         disk: &mut dyn Disk,
     ) -> Result<(), SinkError> {
-        let written = self.try_append(text, limit, disk);
+        let written = self.try_append(frames, text, limit, disk);
         if written.is_err() {
             self.torn = self.file.set_len(self.good).is_err();
         }
         written.map_err(|error| SinkError::new("write", &self.path, error))
     }
 
-    fn try_append(&mut self, text: &str, limit: u64, disk: &mut dyn Disk) -> io::Result<()> {
+    fn try_append(
+        &mut self,
+        frames: &[u8],
+        text: u64,
+        limit: u64,
+        disk: &mut dyn Disk,
+    ) -> io::Result<()> {
         if self.text >= limit.saturating_mul(HARD_LIMIT) {
             return Err(io::Error::new(
                 io::ErrorKind::FileTooLarge,
@@ -96,11 +105,10 @@ impl Spool {
             self.file.set_len(self.good)?;
             self.torn = false;
         }
-        let frame = frame::encode(text.as_bytes(), frame::FAST)?;
-        disk.write(&self.file, &frame, self.good)?;
+        disk.write(&self.file, frames, self.good)?;
         disk.sync(&self.file)?;
-        self.good += frame.len() as u64;
-        self.text += text.len() as u64;
+        self.good += frames.len() as u64;
+        self.text += text;
         self.used = true;
         Ok(())
     }

@@ -1,1 +1,470 @@
+use std::{
+    fs::{self, File},
+    os::unix::fs::{FileExt, PermissionsExt},
+    sync::{Arc, Mutex},
+};
 
+use collector_common::{
+    expiry::End,
+    flow::OpenerBasis,
+    schema::{
+        Bucket, Country, Hour, Leg, LegBasis, Level, Method, Outcome, PayloadMode, Port, TimeZone,
+        Transport,
+    },
+};
+use proptest::prelude::*;
+use tempfile::TempDir;
+
+use super::{
+    disk::{LocalDisk, Space},
+    *,
+};
+
+mod crash;
+
+const LINEAGE: Lineage = Lineage(7);
+const TALLY: Tally = Tally {
+    packets: 10,
+    bytes: 1000,
+};
+
+/// A disk that tests fill: after `room` bytes it tears the write and fails.
+#[derive(Clone, Debug)]
+struct SmallDisk(Arc<Mutex<Space>>);
+
+impl SmallDisk {
+    fn with_room(available: u64) -> Self {
+        Self(Arc::new(Mutex::new(Space {
+            total: 1 << 30,
+            available,
+        })))
+    }
+
+    fn set_room(&self, available: u64) {
+        self.0.lock().unwrap().available = available;
+    }
+}
+
+impl Disk for SmallDisk {
+    fn write(&mut self, file: &File, bytes: &[u8], offset: u64) -> io::Result<()> {
+        let mut space = self.0.lock().unwrap();
+        let fits = bytes.len().min(space.available as usize);
+        file.write_all_at(&bytes[..fits], offset)?;
+        space.available -= fits as u64;
+        if fits < bytes.len() {
+            return Err(io::ErrorKind::StorageFull.into());
+        }
+        Ok(())
+    }
+
+    fn sync(&mut self, _file: &File) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn space(&self, _folder: &Path) -> io::Result<Space> {
+        Ok(*self.0.lock().unwrap())
+    }
+}
+
+fn header() -> Header {
+    Header {
+        schema: collector_common::schema::SCHEMA_VERSION,
+        node: "relay".into(),
+        time_zone: TimeZone::Utc,
+        level: Level::Coarse,
+        geo: None,
+        exclusions: 0,
+        payload: PayloadMode::Sample,
+        meter: "0.1.0".into(),
+    }
+}
+
+fn config(folder: &Path) -> SinkConfig {
+    let retention = Retention {
+        min_free_percent: 0,
+        ..Retention::default()
+    };
+    SinkConfig {
+        folder: folder.to_owned(),
+        node: "relay".parse().unwrap(),
+        header: header(),
+        lineage: LINEAGE,
+        write_failed: false,
+        limits: Limits {
+            retention,
+            ..Limits::default()
+        },
+    }
+}
+
+fn moment(second: i64) -> Moment {
+    let start: Timestamp = "2026-11-22T15:00:00Z".parse().unwrap();
+    Moment {
+        boot: second as u64 * 1_000_000_000,
+        utc: Timestamp::from_second(start.as_second() + second).unwrap(),
+    }
+}
+
+fn open(config: SinkConfig) -> (Sink, Recovered) {
+    Sink::open(config, Box::new(LocalDisk), moment(0)).unwrap()
+}
+
+fn record(failed: bool) -> PublicRecord {
+    PublicRecord {
+        hour: Hour::of(moment(0).utc),
+        leg: Leg::Outbound,
+        leg_basis: LegBasis::Hook,
+        transport: Transport::Tcp,
+        ip_version: 4,
+        label: "TLS".into(),
+        category: "Web".into(),
+        method: Method::Dpi,
+        guessed: false,
+        source_country: Country::NOWHERE,
+        destination_country: Country::UNKNOWN,
+        destination_port: Some(Port::of(443)),
+        packets: Bucket::of(10),
+        bytes: Bucket::of(1000),
+        duration_ms: Bucket::of(5),
+        user_agent: None,
+        content_type: None,
+        end: End::Finished,
+        outcome: if failed {
+            Outcome::NoAnswer
+        } else {
+            Outcome::Answered
+        },
+        failed,
+        opener_basis: OpenerBasis::Syn,
+        id: None,
+    }
+}
+
+fn id(flow: u64) -> SpoolId {
+    SpoolId { flow, part: 0 }
+}
+
+fn commit(sink: &mut Sink) {
+    sink.commit(Outside::default()).unwrap();
+}
+
+fn names(folder: &Path) -> Vec<String> {
+    let mut names: Vec<String> = fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    names.sort();
+    names
+}
+
+fn path_of(folder: &Path, suffix: &str) -> PathBuf {
+    let name = names(folder)
+        .into_iter()
+        .find(|name| name.ends_with(suffix))
+        .unwrap();
+    folder.join(name)
+}
+
+fn lines(path: &Path) -> Vec<Line> {
+    let text = zstd::decode_all(File::open(path).unwrap()).unwrap();
+    let text = String::from_utf8(text).unwrap();
+    text.lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect()
+}
+
+/// Lines of every closed file.
+fn closed_lines(folder: &Path) -> Vec<Line> {
+    names(folder)
+        .iter()
+        .filter(|name| name.ends_with(".zst"))
+        .flat_map(|name| lines(&folder.join(name)))
+        .collect()
+}
+
+fn statistics(lines: &[Line]) -> Sum {
+    let mut sum = Sum::default();
+    for line in lines {
+        if let Line::Statistics(statistics) = line {
+            sum.add(statistics.all);
+        }
+    }
+    sum
+}
+
+fn flows(lines: &[Line]) -> usize {
+    let is_flow = |line: &&Line| matches!(line, Line::Flow(_));
+    lines.iter().filter(is_flow).count()
+}
+
+fn mode(path: &Path) -> u32 {
+    fs::metadata(path).unwrap().permissions().mode() & 0o777
+}
+
+#[test]
+fn folder_spool_and_file_are_for_their_owner_only() {
+    let root = TempDir::new().unwrap();
+    let folder = root.path().join("new/out");
+    let (mut sink, _) = open(config(&folder));
+    assert_eq!(mode(&folder), 0o700);
+    assert_eq!(mode(&path_of(&folder, ".open")), 0o600);
+    sink.write(id(1), record(false), TALLY);
+    commit(&mut sink);
+    sink.close(moment(1).utc).unwrap();
+    assert_eq!(
+        names(&folder),
+        ["flows-relay-20261122T150000Z-0000.ndjson.zst"]
+    );
+    assert_eq!(mode(&path_of(&folder, ".zst")), 0o600);
+}
+
+#[test]
+fn a_committed_spool_is_readable_by_every_zstd_reader_and_ends_with_sums() {
+    let folder = TempDir::new().unwrap();
+    let (mut sink, _) = open(config(folder.path()));
+    sink.write(id(1), record(false), TALLY);
+    sink.write(id(2), record(true), TALLY);
+    commit(&mut sink);
+    let lines = lines(&path_of(folder.path(), ".open"));
+    assert!(matches!(lines[0], Line::Header(_)));
+    assert!(matches!(&lines[2], Line::Flow(flow) if flow.id == Some(id(1))));
+    let Some(Line::Totals(totals)) = lines.last() else {
+        panic!("totals end a frame");
+    };
+    assert_eq!((totals.written.flows, totals.written.packets), (2, 20));
+}
+
+#[test]
+fn nothing_is_written_when_nothing_changed() {
+    let folder = TempDir::new().unwrap();
+    let (mut sink, _) = open(config(folder.path()));
+    sink.write(id(1), record(false), TALLY);
+    commit(&mut sink);
+    let spool = path_of(folder.path(), ".open");
+    let before = fs::metadata(&spool).unwrap().len();
+    commit(&mut sink);
+    assert_eq!(fs::metadata(&spool).unwrap().len(), before);
+    let outside = Outside {
+        late_written: TALLY,
+        ..Outside::default()
+    };
+    sink.commit(outside).unwrap();
+    assert!(fs::metadata(&spool).unwrap().len() > before);
+}
+
+#[test]
+fn a_closed_file_has_no_ids_and_no_order_of_ending() {
+    let folder = TempDir::new().unwrap();
+    let (mut sink, _) = open(config(folder.path()));
+    for (flow, label) in [(3, "TLS"), (1, "HTTP"), (2, "SSH")] {
+        let record = PublicRecord {
+            label: label.into(),
+            ..record(false)
+        };
+        sink.write(id(flow), record, TALLY);
+        sink.write(id(flow + 10), self::record(true), TALLY);
+        commit(&mut sink);
+    }
+    sink.close(moment(1).utc).unwrap();
+    let lines = closed_lines(folder.path());
+    let labels: Vec<&str> = lines
+        .iter()
+        .filter_map(|line| match line {
+            Line::Flow(flow) => {
+                assert_eq!(flow.id, None);
+                Some(flow.label.as_ref())
+            }
+            _ => None,
+        })
+        .collect();
+    assert_eq!(labels, ["HTTP", "SSH", "TLS"]);
+    assert!(matches!(&lines[4], Line::Failed(cell) if cell.sum.flows == 3 && cell.ids.is_empty()));
+    assert_eq!(lines.len(), 6, "one failed cell, one statistics line");
+    assert_eq!(statistics(&lines).packets, 60);
+}
+
+#[test]
+fn failed_flows_get_lines_when_asked_for() {
+    let folder = TempDir::new().unwrap();
+    let (mut sink, _) = open(SinkConfig {
+        write_failed: true,
+        ..config(folder.path())
+    });
+    sink.write(id(1), record(true), TALLY);
+    sink.close(moment(1).utc).unwrap();
+    assert_eq!(flows(&closed_lines(folder.path())), 1);
+}
+
+#[test]
+fn a_run_without_records_leaves_no_file() {
+    let folder = TempDir::new().unwrap();
+    let (sink, _) = open(config(folder.path()));
+    sink.close(moment(1).utc).unwrap();
+    assert_eq!(names(folder.path()), Vec::<String>::new());
+}
+
+#[test]
+fn a_full_disk_loses_nothing_once_there_is_room_again() {
+    let folder = TempDir::new().unwrap();
+    let disk = SmallDisk::with_room(1 << 20);
+    let (mut sink, _) =
+        Sink::open(config(folder.path()), Box::new(disk.clone()), moment(0)).unwrap();
+    sink.write(id(1), record(false), TALLY);
+    commit(&mut sink);
+    let spool = path_of(folder.path(), ".open");
+    let before = fs::read(&spool).unwrap();
+    for room in [0, 1, 40] {
+        disk.set_room(room);
+        sink.write(id(10 + room), record(false), TALLY);
+        assert!(sink.commit(Outside::default()).is_err());
+        assert_eq!(fs::read(&spool).unwrap(), before, "no torn frame stays");
+    }
+    disk.set_room(1 << 20);
+    commit(&mut sink);
+    assert_eq!(sink.queued(), 0);
+    sink.close(moment(1).utc).unwrap();
+    let lines = closed_lines(folder.path());
+    assert_eq!((flows(&lines), statistics(&lines).flows), (4, 4));
+}
+
+#[test]
+fn beyond_the_queue_records_are_counted_as_unwritten() {
+    let folder = TempDir::new().unwrap();
+    let disk = SmallDisk::with_room(1 << 20);
+    let mut config = config(folder.path());
+    config.limits.queue = 2000;
+    let (mut sink, _) = Sink::open(config, Box::new(disk.clone()), moment(0)).unwrap();
+    disk.set_room(0);
+    assert!(sink.commit(Outside::default()).is_ok(), "nothing to write");
+    for flow in 0..100 {
+        sink.write(id(flow), record(false), TALLY);
+        assert!(sink.commit(Outside::default()).is_err());
+    }
+    let totals = sink.totals().clone();
+    assert!(totals.unwritten.flows > 90 && sink.queued() < 3000);
+    assert_eq!(totals.unwritten.packets + totals.written.packets, 1000);
+    disk.set_room(1 << 20);
+    commit(&mut sink);
+    sink.close(moment(1).utc).unwrap();
+    let sum = statistics(&closed_lines(folder.path()));
+    assert_eq!(sum, totals.written);
+}
+
+#[test]
+fn a_file_that_could_not_be_closed_is_closed_later() {
+    let folder = TempDir::new().unwrap();
+    let disk = SmallDisk::with_room(1 << 20);
+    let (mut sink, _) =
+        Sink::open(config(folder.path()), Box::new(disk.clone()), moment(0)).unwrap();
+    sink.write(id(1), record(false), TALLY);
+    commit(&mut sink);
+    disk.set_room(300);
+    assert!(sink.rotate(moment(3600)).is_err());
+    assert_eq!(closed_lines(folder.path()).len(), 0);
+    disk.set_room(1 << 20);
+    sink.close(moment(3601).utc).unwrap();
+    assert_eq!(flows(&closed_lines(folder.path())), 1);
+}
+
+#[test]
+fn the_room_that_is_to_stay_free_is_not_written_to() {
+    let folder = TempDir::new().unwrap();
+    let disk = SmallDisk::with_room(1 << 30);
+    let mut config = config(folder.path());
+    config.limits.retention.min_free_percent = 5;
+    let (mut sink, _) = Sink::open(config, Box::new(disk.clone()), moment(0)).unwrap();
+    sink.write(id(1), record(false), TALLY);
+    disk.set_room((1 << 30) / 20 - 1000);
+    assert!(sink.commit(Outside::default()).is_err());
+    disk.set_room(1 << 29);
+    commit(&mut sink);
+}
+
+#[test]
+fn old_files_go_by_age_and_by_size_oldest_first() {
+    let folder = TempDir::new().unwrap();
+    let file = |stamp: &str| {
+        let name = format!("flows-relay-{stamp}-0000.ndjson.zst");
+        fs::write(folder.path().join(&name), [0; 100]).unwrap();
+        name
+    };
+    file("20260101T000000Z");
+    let middle = file("20261101T000000Z");
+    let newest = file("20261102T000000Z");
+    let other = "flows-other-20260101T000000Z-0000.ndjson.zst";
+    fs::write(folder.path().join(other), [0; 100]).unwrap();
+    let node: Node = "relay".parse().unwrap();
+    let apply = |limits: &Retention, disk: &SmallDisk| {
+        retention::apply(folder.path(), &node, moment(0).utc, limits, disk).unwrap()
+    };
+    let roomy = SmallDisk::with_room(1 << 30);
+    let limits = Retention::default();
+    let gone = apply(&limits, &roomy);
+    assert_eq!((gone.files, gone.bytes), (1, 100));
+    assert_eq!(names(folder.path()), [other, &middle, &newest]);
+    assert_eq!(apply(&limits, &SmallDisk::with_room(0)).files, 1);
+    assert_eq!(names(folder.path()), [other, &newest], "the newest stays");
+    let small = Retention {
+        max_bytes: 99,
+        ..limits
+    };
+    assert_eq!(apply(&small, &roomy).files, 1);
+    assert_eq!(names(folder.path()), [other]);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(24))]
+
+    #[test]
+    fn statistics_and_failed_counters_add_up_to_what_went_in(
+        records in prop::collection::vec(
+            (any::<bool>(), 0..3i64, 0..1u64 << 40, 0..3u8), 1..40),
+        rotate_at in 0..40usize,
+    ) {
+        let folder = TempDir::new().unwrap();
+        let disk = SmallDisk::with_room(1 << 29);
+        let (mut sink, _) =
+            Sink::open(config(folder.path()), Box::new(disk), moment(0)).unwrap();
+        let (mut all, mut failed) = (Sum::default(), Sum::default());
+        for (index, (fails, hour, bytes, outcome)) in records.iter().enumerate() {
+            let tally = Tally { packets: bytes / 100, bytes: *bytes };
+            let record = PublicRecord {
+                hour: Hour::of(moment(hour * 3600).utc),
+                outcome: [Outcome::Answered, Outcome::Refused, Outcome::NoAnswer]
+                    [usize::from(*outcome)],
+                ..record(*fails)
+            };
+            all.add(Sum::one(tally));
+            if *fails {
+                failed.add(Sum::one(tally));
+            }
+            sink.write(id(index as u64), record, tally);
+            if index % 3 == 0 {
+                commit(&mut sink);
+            }
+            if index == rotate_at {
+                sink.rotate(moment(1)).unwrap();
+            }
+        }
+        prop_assert_eq!(sink.totals().written, all);
+        sink.close(moment(2).utc).unwrap();
+        let lines = closed_lines(folder.path());
+        prop_assert_eq!(statistics(&lines), all);
+        let mut parts = Sum::default();
+        let mut cells = Sum::default();
+        for line in &lines {
+            match line {
+                Line::Statistics(line) => {
+                    parts.add(line.answered);
+                    parts.add(line.refused);
+                    parts.add(line.no_answer);
+                }
+                Line::Failed(cell) => cells.add(cell.sum),
+                _ => {}
+            }
+        }
+        prop_assert_eq!(parts, all);
+        prop_assert_eq!(cells, failed);
+        prop_assert_eq!(flows(&lines) as u64, all.flows - failed.flows);
+    }
+}

@@ -1,0 +1,159 @@
+//! What is left when the meter is killed.
+
+use super::*;
+
+#[test]
+fn a_spool_cut_anywhere_keeps_its_complete_frames_and_says_how_much_went() {
+    let folder = TempDir::new().unwrap();
+    let (mut sink, _) = open(config(folder.path()));
+    let spool = path_of(folder.path(), ".open");
+    let length = || fs::metadata(&spool).unwrap().len() as usize;
+    let mut ends = vec![0, length()];
+    for flow in 1..=4 {
+        sink.write(id(flow), record(flow % 2 == 0), TALLY);
+        commit(&mut sink);
+        ends.push(length());
+    }
+    let whole = fs::read(&spool).unwrap();
+    let node: Node = "relay".parse().unwrap();
+    for cut in 0..=whole.len() {
+        fs::write(&spool, &whole[..cut]).unwrap();
+        let frames = ends.iter().filter(|end| **end <= cut).count() - 1;
+        let recovered = recover::scan(folder.path(), &node).unwrap();
+        assert_eq!(recovered.torn_bytes as usize, cut - ends[frames]);
+        for flow in 1..=4 {
+            let expected = (flow as usize) < frames;
+            assert_eq!(recovered.holds(LINEAGE, id(flow)), expected, "cut at {cut}");
+        }
+        let written = recovered.totals_of(LINEAGE).map(|totals| totals.written);
+        assert_eq!(
+            written.unwrap_or_default().flows as usize,
+            frames.saturating_sub(1)
+        );
+    }
+}
+
+#[test]
+fn a_commit_of_many_frames_is_there_as_a_whole_or_not_at_all() {
+    const RECORDS: u64 = 25_000;
+    let folder = TempDir::new().unwrap();
+    let (mut sink, _) = open(config(folder.path()));
+    let spool = path_of(folder.path(), ".open");
+    let first = fs::metadata(&spool).unwrap().len();
+    for flow in 0..RECORDS {
+        sink.write(id(flow), record(false), TALLY);
+    }
+    assert!(sink.queued() < 6 << 20, "text is packed while it waits");
+    commit(&mut sink);
+    let bytes = fs::read(&spool).unwrap();
+    assert!(frame::Frames::new(&bytes[first as usize..]).count() > 2);
+    fs::write(&spool, &bytes[..bytes.len() - 1]).unwrap();
+    let recovered = recover::scan(folder.path(), &"relay".parse().unwrap()).unwrap();
+    assert!(!recovered.holds(LINEAGE, id(0)));
+    assert_eq!(recovered.torn_bytes, bytes.len() as u64 - 1 - first);
+    fs::write(&spool, &bytes).unwrap();
+    drop(sink);
+    let (_, recovered) = open(config(folder.path()));
+    assert!(recovered.holds(LINEAGE, id(0)));
+    assert_eq!(statistics(&closed_lines(folder.path())).flows, RECORDS);
+}
+
+#[test]
+fn after_a_crash_files_are_closed_and_sums_go_on() {
+    let folder = TempDir::new().unwrap();
+    let (mut sink, _) = open(config(folder.path()));
+    sink.write(id(1), record(false), TALLY);
+    commit(&mut sink);
+    drop(sink);
+    let spool = path_of(folder.path(), ".open");
+    let mut bytes = fs::read(&spool).unwrap();
+    bytes.extend_from_within(..20);
+    fs::write(&spool, bytes).unwrap();
+    let (mut sink, recovered) = open(config(folder.path()));
+    assert_eq!(recovered.torn_bytes, 20);
+    assert!(recovered.holds(LINEAGE, id(1)));
+    assert!(
+        !recovered.holds(Lineage(8), id(1)),
+        "ids are of one lineage"
+    );
+    assert!(recovered.left.is_empty());
+    assert_eq!(flows(&closed_lines(folder.path())), 1);
+    sink.write(id(2), record(false), TALLY);
+    commit(&mut sink);
+    assert_eq!(sink.totals().written.packets, 20);
+    sink.close(moment(1).utc).unwrap();
+    assert_eq!(statistics(&closed_lines(folder.path())).flows, 2);
+}
+
+#[test]
+fn a_second_crash_right_after_the_first_still_knows_ids_and_sums() {
+    let folder = TempDir::new().unwrap();
+    let (mut sink, _) = open(config(folder.path()));
+    sink.write(id(1), record(false), TALLY);
+    commit(&mut sink);
+    drop(sink);
+    for _ in 0..3 {
+        let (_, recovered) = open(config(folder.path()));
+        assert!(recovered.holds(LINEAGE, id(1)));
+        assert_eq!(recovered.totals_of(LINEAGE).unwrap().written.flows, 1);
+        assert_eq!(flows(&closed_lines(folder.path())), 1, "and never twice");
+    }
+}
+
+#[test]
+fn a_crash_right_after_a_rotation_still_knows_the_last_two_commits() {
+    let folder = TempDir::new().unwrap();
+    let (mut sink, _) = open(config(folder.path()));
+    // An active cut is settled by the pass after its commit, late records may be committed between.
+    for flow in [1, 2] {
+        sink.write(id(flow), record(true), TALLY);
+        commit(&mut sink);
+    }
+    assert!(!sink.should_rotate(moment(3599).boot));
+    assert!(sink.should_rotate(moment(3600).boot));
+    sink.rotate(moment(3600)).unwrap();
+    drop(sink);
+    let (sink, recovered) = open(config(folder.path()));
+    assert!(recovered.holds(LINEAGE, id(1)) && recovered.holds(LINEAGE, id(2)));
+    assert_eq!(sink.totals().written.flows, 2);
+}
+
+#[test]
+fn a_kill_at_any_step_of_closing_is_made_good() {
+    let folder = TempDir::new().unwrap();
+    let (mut sink, _) = open(config(folder.path()));
+    sink.write(id(1), record(false), TALLY);
+    commit(&mut sink);
+    let spool = path_of(folder.path(), ".open");
+    let bytes = fs::read(&spool).unwrap();
+    sink.close(moment(1).utc).unwrap();
+    let closed = path_of(folder.path(), ".zst");
+    let part = closed.with_extension("zst.part");
+    // Before the rename, with and without a half-written part; after it, the spool still there.
+    for (has_part, has_closed) in [(false, false), (true, false), (false, true), (true, true)] {
+        fs::write(&spool, &bytes).unwrap();
+        if has_part {
+            fs::write(&part, b"half").unwrap();
+        }
+        if !has_closed {
+            fs::remove_file(&closed).unwrap();
+        }
+        let (sink, recovered) = open(config(folder.path()));
+        assert!(recovered.holds(LINEAGE, id(1)));
+        sink.close(moment(1).utc).unwrap();
+        assert_eq!(names(folder.path()).len(), 1);
+        assert_eq!(flows(&closed_lines(folder.path())), 1);
+    }
+}
+
+#[test]
+fn a_spool_that_is_not_ours_is_left_and_named() {
+    let folder = TempDir::new().unwrap();
+    let name = "flows-relay-20261122T140000Z-0000.ndjson.zst.open";
+    let strange = frame::encode(b"{\"type\":\"address\"}\n", frame::FAST).unwrap();
+    fs::write(folder.path().join(name), strange).unwrap();
+    let (sink, recovered) = open(config(folder.path()));
+    assert_eq!(recovered.left.len(), 1);
+    sink.close(moment(1).utc).unwrap();
+    assert_eq!(names(folder.path()), [name]);
+}
