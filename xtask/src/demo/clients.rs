@@ -38,15 +38,8 @@ pub(super) fn start(tls: &Tls, stop: &Arc<AtomicBool>) {
     repeat(stop, Duration::from_millis(1300), move |turn| {
         request(encrypted(connect(turn, 443)?, turn, &config)?, turn)
     });
-    // One socket for many names, as a resolver does it: one long flow.
-    let mut socket = None;
-    repeat(stop, Duration::from_millis(400), move |turn| {
-        if socket.is_none() {
-            socket = Some(resolver()?);
-        }
-        socket
-            .as_ref()
-            .map_or(Ok(()), |socket| look_up(socket, turn))
+    repeat(stop, Duration::from_millis(1700), |turn| {
+        look_up(&resolver()?, turn)
     });
 }
 
@@ -95,10 +88,9 @@ fn encrypted(
 
 fn request(mut stream: impl Read + Write, turn: usize) -> io::Result<()> {
     let (path, host, agent) = (pick(PAGES, turn), pick(NAMES, turn), pick(AGENTS, turn));
-    write!(
-        stream,
-        "GET {path} HTTP/1.1\r\nHost: {host}\r\nUser-Agent: {agent}\r\n\r\n"
-    )?;
+    // At once: each piece that `write!` makes would be a segment.
+    let head = format!("GET {path} HTTP/1.1\r\nHost: {host}\r\nUser-Agent: {agent}\r\n\r\n");
+    stream.write_all(head.as_bytes())?;
     stream.flush()?;
     io::copy(&mut stream, &mut io::sink()).map(drop)
 }

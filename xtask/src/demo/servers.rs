@@ -61,12 +61,13 @@ fn answer_http(stream: impl Read + Write) -> io::Result<()> {
     }
     let (media_type, length) = page(&path);
     let mut stream = reader.into_inner();
-    write!(
-        stream,
+    let mut response = format!(
         "HTTP/1.1 200 OK\r\nContent-Type: {media_type}\r\nContent-Length: {length}\r\n\
          Connection: close\r\n\r\n"
-    )?;
-    stream.write_all(&vec![b'x'; length])?;
+    )
+    .into_bytes();
+    response.resize(response.len() + length, b'x');
+    stream.write_all(&response)?;
     stream.flush()
 }
 
