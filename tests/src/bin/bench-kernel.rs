@@ -63,8 +63,8 @@ struct Bench {
     peers: Ebpf,
     samples: RingBuf<aya::maps::MapData>,
     cases: Vec<Case>,
-    /// The next source port of a fresh flow.
-    fresh: u16,
+    /// Ports of the last fresh flow.
+    fresh: (u16, u16),
 }
 
 fn main() -> Result<()> {
@@ -121,7 +121,7 @@ impl Bench {
             peers,
             samples,
             cases: Vec::new(),
-            fresh: 1024,
+            fresh: (1024, 1024),
         })
     }
 
@@ -156,28 +156,32 @@ impl Bench {
         Ok(())
     }
 
-    /// New flows by one packet without payload each, then their sampled segments.
+    /// New flows by one packet without payload each, then their sampled segments. Apart, since a
+    /// run of several packets makes the kernel patch its XDP dispatcher, and the next run slow.
     fn fresh_flows(&mut self, hook: Hook, flows: u16) -> Result<()> {
-        let (mut opened, mut sampled) = (Vec::new(), Vec::new());
-        for _ in 0..flows {
-            self.fresh = if self.fresh == u16::MAX {
-                1024
-            } else {
-                self.fresh + 1
-            };
-            let server = match hook {
-                Hook::Xdp => 443,
-                Hook::Tc => 444,
-            };
-            let path = Path::example(IpVersion::V4).with_ports(self.fresh, server);
+        let paths: Vec<Path> = (0..flows).map(|_| self.fresh_path()).collect();
+        let mut opened = Vec::new();
+        for path in &paths {
             opened.push(self.meter(hook, &path.tcp(tcp::SYN, 0, &[]), 1)?);
+        }
+        let mut sampled = Vec::new();
+        for path in &paths {
             let data = path.tcp(tcp::ACK, 1, &[7; PAYLOAD]);
             sampled.push(self.meter(hook, &data, SEGMENTS - 1)?);
+            while self.samples.next().is_some() {}
         }
-        while self.samples.next().is_some() {}
         self.note(hook, "new flow", middle(&mut opened));
         self.note(hook, "payload sample, 1460 bytes", middle(&mut sampled));
         Ok(())
+    }
+
+    /// Ports that no flow of this run had: all source ports, then the next destination port.
+    fn fresh_path(&mut self) -> Path {
+        if self.fresh.0 == u16::MAX {
+            self.fresh = (1024, self.fresh.1 + 1);
+        }
+        self.fresh.0 += 1;
+        Path::example(IpVersion::V4).with_ports(self.fresh.0, self.fresh.1)
     }
 
     fn meter(&mut self, hook: Hook, frame: &[u8], repeat: u32) -> Result<Duration> {
