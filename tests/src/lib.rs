@@ -17,3 +17,4 @@ pub mod privileges;
 pub mod raw_socket;
 pub mod relay;
 pub mod tap;
+pub mod wire;
