@@ -14,6 +14,8 @@ pub mod meter;
 pub mod netns;
 pub mod peers;
 pub mod privileges;
+pub mod program;
 pub mod raw_socket;
 pub mod relay;
 pub mod tap;
+pub mod wire;
