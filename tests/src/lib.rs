@@ -7,6 +7,7 @@
 pub mod clients;
 pub mod corpus;
 pub mod counts;
+pub mod exact;
 pub mod frames;
 pub mod generator;
 pub mod link;
