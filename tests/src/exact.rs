@@ -63,9 +63,7 @@ pub fn as_counted(records: &[Record]) -> HashMap<Direction, Sent> {
             if tally.packets == 0 {
                 continue;
             }
-            let sent = directions
-                .entry(direction(&record.flow, side))
-                .or_default();
+            let sent = directions.entry(direction(&record.flow, side)).or_default();
             sent.packets += tally.packets;
             sent.bytes += tally.bytes;
         }

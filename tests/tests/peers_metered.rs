@@ -140,7 +140,11 @@ fn meter_once(place: &Place, metered: Metered, ingress: Ingress) -> Result<Outco
     let tap = WireTap::start(far, place.interface())?;
     let meter = Meter::start(near, options, pipeline(folder.path()))?;
     let hooks = meter.status()?.hooks;
-    assert_eq!(hooks[0].contains("xdp"), ingress == Ingress::Xdp, "{hooks:?}");
+    assert_eq!(
+        hooks[0].contains("xdp"),
+        ingress == Ingress::Xdp,
+        "{hooks:?}"
+    );
     for version in IpVersion::ALL {
         let server = place.pair.b.address(version);
         place.talk(server, &sshd.folder().join(peers::CLIENT_KEY))?;
@@ -214,7 +218,11 @@ fn assert_story(record: &Record) {
     let inspection = &record.inspection;
     assert_eq!(inspection.label.master, label, "port {port}");
     assert_eq!(inspection.guessed, port == CLOSED, "port {port}");
-    let method = if port == CLOSED { Method::Port } else { Method::Dpi };
+    let method = if port == CLOSED {
+        Method::Port
+    } else {
+        Method::Dpi
+    };
     assert_eq!(inspection.method, method, "port {port}");
     assert!(ends.contains(&record.end), "port {port}: {:?}", record.end);
     let basis = OpenerBasis::from_number(record.flow.entry.basis);
@@ -282,7 +290,9 @@ fn collect_numbers(value: &Value, numbers: &mut Vec<u64>) {
     match value {
         Value::Number(number) => numbers.extend(number.as_u64()),
         Value::Array(values) => values.iter().for_each(|one| collect_numbers(one, numbers)),
-        Value::Object(fields) => fields.values().for_each(|one| collect_numbers(one, numbers)),
+        Value::Object(fields) => fields
+            .values()
+            .for_each(|one| collect_numbers(one, numbers)),
         Value::Null | Value::Bool(_) | Value::String(_) => {}
     }
 }

@@ -175,10 +175,7 @@ fn another_interface_does_not_add() {
         ifindex: 8,
         ..seen(SERVER, SYN_ACK, 2)
     };
-    assert_eq!(
-        entry.observe::<Owned>(&elsewhere),
-        Outcome::OtherInterface
-    );
+    assert_eq!(entry.observe::<Owned>(&elsewhere), Outcome::OtherInterface);
     assert_eq!(entry.counts(), [tally(1), tally(0)]);
 }
 
@@ -398,7 +395,10 @@ mod sweeping {
         let now = SECOND + Timeouts::DEFAULT.half_open;
         assert!(entry.visit::<Owned>(&pass(1, now)));
         assert_eq!(entry.state, state::CLOSING);
-        assert_eq!(entry.observe::<Owned>(&seen(SERVER, SYN_ACK, now)), Outcome::Late);
+        assert_eq!(
+            entry.observe::<Owned>(&seen(SERVER, SYN_ACK, now)),
+            Outcome::Late
+        );
         assert!(entry.visit::<Owned>(&pass(2, now)), "until it is deleted");
     }
 

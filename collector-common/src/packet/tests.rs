@@ -125,7 +125,9 @@ fn no_link_header_and_no_ip_version_is_not_ip() {
 
 #[test]
 fn up_to_four_tags_of_every_kind_are_passed_over() {
-    let tags = [0x81, 0, 0x20, 100, 0x88, 0xa8, 0, 1, 0x91, 0, 0, 2, 0x81, 0, 0, 3];
+    let tags = [
+        0x81, 0, 0x20, 100, 0x88, 0xa8, 0, 1, 0x91, 0, 0, 2, 0x81, 0, 0, 3,
+    ];
     for frame in [IPV4_TCP, IPV6_UDP] {
         for count in 1..=4 {
             let mut expected = read(frame).unwrap();
@@ -222,7 +224,11 @@ fn ipv4_headers_that_contradict_themselves_are_malformed() {
         ("TCP header past the packet", &[(46, 0xf0)]),
         ("UDP of 7 bytes", &[(23, protocol::UDP), (17, 27)]),
     ] {
-        assert_eq!(refused(&with(IPV4_TCP, changes)), Reason::Malformed, "{name}");
+        assert_eq!(
+            refused(&with(IPV4_TCP, changes)),
+            Reason::Malformed,
+            "{name}"
+        );
     }
 }
 
@@ -232,7 +238,11 @@ fn ipv6_headers_that_contradict_themselves_are_malformed() {
         ("version 4", &[(14, 0x45)][..]),
         ("UDP of 7 bytes", &[(19, 7)]),
     ] {
-        assert_eq!(refused(&with(IPV6_UDP, changes)), Reason::Malformed, "{name}");
+        assert_eq!(
+            refused(&with(IPV6_UDP, changes)),
+            Reason::Malformed,
+            "{name}"
+        );
     }
     let past_the_packet = with(&extended(60, &[17, 0, 1, 4, 0, 0, 0, 0]), &[(19, 7)]);
     assert_eq!(refused(&past_the_packet), Reason::Malformed);
@@ -243,7 +253,9 @@ fn each_extension_header_is_passed_over_by_its_own_length() {
     let plain = read(IPV6_UDP).unwrap();
     let eight = [17, 0, 1, 4, 0, 0, 0, 0];
     let sixteen = [17, 1, 1, 12, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
-    let authentication = [17, 4, 0, 0, 0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
+    let authentication = [
+        17, 4, 0, 0, 0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+    ];
     for number in [
         extension::HOP_BY_HOP,
         extension::ROUTING,
