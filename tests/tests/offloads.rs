@@ -378,7 +378,7 @@ fn a_device_without_link_headers_counts_ip_bytes_both_ways() -> Result<()> {
 }
 
 #[test]
-fn xdp_is_never_asked_of_a_device_that_shows_it_super_packets() -> Result<()> {
+fn a_tap_device_is_metered_at_tc_because_xdp_would_see_super_packets() -> Result<()> {
     if !root_or_skip() {
         return Ok(());
     }
@@ -386,6 +386,8 @@ fn xdp_is_never_asked_of_a_device_that_shows_it_super_packets() -> Result<()> {
     let device = Tap::new(&namespace, "tap0", Layer::Ethernet)?;
     let folder = tempfile::tempdir()?;
     let meter = Run::start_in(&namespace, device.name(), Ingress::Xdp, folder.path())?;
+    let hooks = meter.status()?.hooks;
+    assert!(hooks[0].contains("meter_tc_in"), "{hooks:?}");
     let version = IpVersion::V4;
     let frame = Path::example(version).tcp(tcp::ACK, 1, &[0; SUPER]);
     device.send_with(VirtioHeader::tcp(version, SEGMENT), &frame)?;

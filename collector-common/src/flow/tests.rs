@@ -477,6 +477,25 @@ mod sweeping {
         assert_eq!(entry.unwritten(), tally(1));
     }
 
+    #[test]
+    fn a_flow_that_closes_behind_a_cut_has_both_records() {
+        let mut entry = busy();
+        assert!(entry.visit::<Owned>(&pass(1, SECOND + ACTIVE)));
+        let now = SECOND + ACTIVE;
+        entry.observe::<Owned>(&seen(SERVER, tcp::RST, now));
+        let again = entry.observe::<Owned>(&seen(CLIENT, SYN, now));
+        assert_eq!(again, Outcome::Late);
+        assert!(!entry.is_closing(), "the cut is written first");
+        assert_eq!(entry.counts(), [tally(2), tally(1)]);
+        let committed = Sweep {
+            committed: 1,
+            ..pass(2, now + SECOND)
+        };
+        assert!(entry.visit::<Owned>(&committed));
+        assert!(entry.is_closing());
+        assert_eq!(entry.counts(), [tally(0), tally(1)]);
+    }
+
     proptest! {
         /// Whatever packets come between whatever passes, the parts add up to what was counted,
         /// and what is in no part yet is live.

@@ -10,7 +10,7 @@ use anyhow::{Context, bail};
 use collector_common::{
     books::Books,
     expiry::{self, End},
-    flow::{Flow, Owned, state},
+    flow::{Flow, Owned},
     key::FlowKey,
     schema::Lineage,
     settings::Sweep,
@@ -256,7 +256,7 @@ impl<T: Tap> Agent<T> {
                 .context("reading a closing flow")?;
             let Some(entry) = entry else { continue };
             let mut flow = Flow { key: *key, entry };
-            if entry.state & state::CLOSING == 0 {
+            if !entry.is_closing() {
                 self.write(&flow, End::Active);
                 continue;
             }
