@@ -15,6 +15,7 @@ pub mod meter;
 pub mod netns;
 pub mod peers;
 pub mod privileges;
+pub mod programs;
 pub mod raw_socket;
 pub mod relay;
 pub mod tap;
