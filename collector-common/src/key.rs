@@ -29,7 +29,7 @@ impl Address {
     #[inline(always)]
     #[must_use]
     pub fn v4(bytes: [u8; 4]) -> Self {
-        let word = u32::from_ne_bytes(bytes) as u64;
+        let word = u64::from(u32::from_ne_bytes(bytes));
         let low = if cfg!(target_endian = "little") {
             word << 32
         } else {
