@@ -130,6 +130,11 @@ pub struct Piece {
     pub take: u32,
 }
 
+impl Piece {
+    /// Nothing to take.
+    pub const NOTHING: Self = Self { offset: 0, take: 0 };
+}
+
 impl Window {
     /// A window on which sampling never starts.
     pub const CLOSED: Self = Self {
@@ -140,12 +145,20 @@ impl Window {
         reserved: 0,
     };
 
-    /// Takes note of `packet` with `payload` bytes and says what to sample of them. The latch
-    /// closes at the first byte past the window and with the last segment.
-    #[inline(always)]
+    /// Takes note of `packet` with `payload` bytes and says what to sample of them.
+    #[must_use]
     pub fn admit(&mut self, packet: &Packet, payload: u32, limit: u32) -> Option<Piece> {
+        let piece = self.admit_piece(packet, payload, limit);
+        (piece.take > 0).then_some(piece)
+    }
+
+    /// [`Window::admit`] without an `Option`, which would leave registers undefined that the
+    /// kernel's verifier sees read: nothing to sample is a piece of 0 bytes. The latch closes at
+    /// the first byte past the window and with the last segment.
+    #[inline(always)]
+    pub fn admit_piece(&mut self, packet: &Packet, payload: u32, limit: u32) -> Piece {
         if self.done != 0 {
-            return None;
+            return Piece::NOTHING;
         }
         let offset = if packet.protocol == protocol::TCP {
             self.tcp_offset(packet)
@@ -156,7 +169,7 @@ impl Window {
             offset
         };
         if payload == 0 {
-            return None;
+            return Piece::NOTHING;
         }
         // `payload` is at most a frame, so neither sum leaves i64.
         let end = i64::from(offset) + i64::from(payload);
@@ -164,7 +177,7 @@ impl Window {
             self.done = 1;
         }
         if end <= 0 || offset >= limit as i32 {
-            return None;
+            return Piece::NOTHING;
         }
         self.segments += 1;
         if self.segments >= WINDOW_SEGMENTS {
@@ -172,10 +185,10 @@ impl Window {
         }
         let room = (i64::from(limit) - i64::from(offset)) as u64 as u32;
         let take = if payload < room { payload } else { room };
-        Some(Piece {
+        Piece {
             offset,
             take: if take < limit { take } else { limit },
-        })
+        }
     }
 
     #[inline(always)]

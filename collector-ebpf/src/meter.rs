@@ -126,9 +126,9 @@ fn sample<F: Frame>(frame: &F, books: &mut Books, entry: &mut FlowEntry, seen: &
     }
     let mut window = *slot;
     let payload = packet.payload_in(frame.len());
-    let piece = window.admit(packet, payload, limit);
+    let piece = window.admit_piece(packet, payload, limit);
     *slot = window;
-    if let Some(piece) = piece {
+    if piece.take > 0 {
         let header = header_of(entry, seen, packet, payload, piece);
         samples::send(books, frame, packet.payload, &header);
     }

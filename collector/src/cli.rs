@@ -28,7 +28,7 @@ pub struct Cli {
 pub(crate) enum Command {
     /// Meter interfaces until SIGTERM or SIGINT
     #[command(after_help = RUN_EXAMPLES)]
-    Run(Run),
+    Run(Box<Run>),
     /// Ask a running agent how it does, and whether its books hold
     #[command(after_help = STATUS_EXAMPLES)]
     Status(Status),

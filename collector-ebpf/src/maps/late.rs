@@ -34,12 +34,19 @@ pub fn send(books: &mut Books, mut record: Late, kind: LateKind) {
     room.submit(wake(&LATE).into());
 }
 
-/// The agent polls; only a ring that fills up wakes it, so that its own cost stays near zero.
+/// The agent polls; a ring that fills up wakes it once, when it passes the mark: a wake-up for each
+/// record would cost more than the rest of the packet's way.
 #[inline(always)]
 pub fn wake(ring: &RingBuf) -> u32 {
-    if ring.query(BPF_RB_AVAIL_DATA.into()) > settings::wake_bytes() {
+    let above = ring
+        .query(BPF_RB_AVAIL_DATA.into())
+        .wrapping_sub(settings::wake_bytes());
+    if above < LARGEST_RECORD {
         BPF_RB_FORCE_WAKEUP
     } else {
         BPF_RB_NO_WAKEUP
     }
 }
+
+/// No record is larger, so that none steps over the mark.
+const LARGEST_RECORD: u64 = 8192;

@@ -4,7 +4,7 @@ mod detach;
 mod run;
 mod status;
 
-use std::process::ExitCode;
+use std::{io::IsTerminal, process::ExitCode};
 
 use crate::cli::{Cli, Command};
 
@@ -20,7 +20,7 @@ pub fn execute(cli: Cli) -> ExitCode {
         return fail(&error, USAGE);
     }
     match cli.command {
-        Command::Run(run) => run::execute(run),
+        Command::Run(run) => run::execute(*run),
         Command::Status(status) => status::execute(&status),
         Command::Detach(detach) => detach::execute(detach),
     }
@@ -31,6 +31,7 @@ fn log_to_stderr(filter: &str) -> anyhow::Result<()> {
         .map_err(|error| anyhow::anyhow!("--log {filter}: {error}"))?;
     tracing_subscriber::fmt()
         .with_env_filter(filter)
+        .with_ansi(std::io::stderr().is_terminal())
         .with_writer(std::io::stderr)
         .init();
     Ok(())

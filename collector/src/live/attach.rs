@@ -95,10 +95,10 @@ fn ingress(
             "keeping XDP, where the last agent left it"
         );
     }
-    if options.ingress == Ingress::Xdp || found_xdp {
-        if let Some(attachment) = xdp(object, interface, pinned_xdp)? {
-            return Ok(attachment);
-        }
+    if (options.ingress == Ingress::Xdp || found_xdp)
+        && let Some(attachment) = xdp(object, interface, pinned_xdp)?
+    {
+        return Ok(attachment);
     }
     classifier(object, interface, Hook::Ingress, options, pins)
 }

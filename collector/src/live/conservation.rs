@@ -132,7 +132,7 @@ pub struct Status {
 
 /// Tallies by reason, zeros included.
 #[must_use]
-pub fn by_reason(books: &Books) -> BTreeMap<String, Amount> {
+pub(super) fn by_reason(books: &Books) -> BTreeMap<String, Amount> {
     let named = |reason: &Reason| {
         (
             reason.as_str().to_owned(),
@@ -144,7 +144,7 @@ pub fn by_reason(books: &Books) -> BTreeMap<String, Amount> {
 
 /// Tallies by hook, zeros included.
 #[must_use]
-pub fn by_hook(tallies: &[Tally; 2]) -> BTreeMap<String, Amount> {
+pub(super) fn by_hook(tallies: &[Tally; 2]) -> BTreeMap<String, Amount> {
     let named = |hook: &Hook| {
         (
             hook.as_str().to_owned(),

@@ -20,9 +20,10 @@ use collector_common::{
 use zerocopy::IntoBytes;
 
 use super::{
-    Options,
+    Exclusion, Options,
     interface::Interface,
     maps::{BooksMap, FlowTable, TypedMap},
+    options::flattened,
     pins::{Declared, Instance, PinFolder, map_number},
     sys,
 };
@@ -89,7 +90,7 @@ impl Kernel {
         let iterator = start_sweeper(first, &btf, &flows)?;
         let seeder: &mut SchedClassifier = program(first, names::SEED_FLOWS)?.try_into()?;
         seeder.load().map_err(verifier_log)?;
-        let rules = super::options::flattened(&options.exclusions)?;
+        let rules = flattened(&options.exclusions)?;
         exclude(data(first, names::EXCLUDED)?, &rules)?;
         Ok(Self {
             flows,
@@ -268,21 +269,15 @@ fn ring(object: &mut Ebpf, name: &str) -> anyhow::Result<RingBuf<MapData>> {
 }
 
 /// Brings the trie to exactly `rules`: a pinned one may hold an earlier agent's.
-fn exclude(map: &MapData, rules: &[(u8, [u8; 16], u32, PortSet)]) -> anyhow::Result<()> {
+fn exclude(map: &MapData, rules: &[Exclusion]) -> anyhow::Result<()> {
     let trie: TypedMap<TrieKey, PortSet> = TypedMap::open(map, names::EXCLUDED)?;
     while let Some(key) = trie.first_key()? {
         trie.delete(&key)?;
     }
-    for (version, octets, length, ports) in rules {
-        let prefix = Prefix {
-            version: [0, 0, 0, *version],
-            octets: *octets,
-        };
-        let key = TrieKey {
-            bits: Prefix::bits(*version, *length),
-            prefix,
-        };
-        trie.set(&key, ports).context("adding an exclusion")?;
+    for rule in rules {
+        let (bits, prefix) = rule.prefix();
+        trie.set(&TrieKey { bits, prefix }, &rule.ports)
+            .context("adding an exclusion")?;
     }
     Ok(())
 }
@@ -297,19 +292,6 @@ fn lineage(map: u32) -> anyhow::Result<u64> {
         .collect();
     let boot = u32::from_str_radix(&digits, 16).context("the kernel's boot_id")?;
     Ok(u64::from(boot) << 32 | u64::from(map))
-}
-
-/// Rings are sized in whole powers of two of a page.
-///
-/// # Errors
-/// Names the next sizes that would do.
-pub fn check_ring_size(bytes: u32) -> anyhow::Result<u32> {
-    if bytes.is_power_of_two() && bytes >= 4096 {
-        return Ok(bytes);
-    }
-    Err(anyhow!(
-        "a ring is a power of two of at least 4096 bytes, not {bytes}"
-    ))
 }
 
 /// Instance and folder of a set of interfaces.

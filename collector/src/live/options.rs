@@ -3,7 +3,7 @@
 use std::{net::IpAddr, path::PathBuf, str::FromStr};
 
 use anyhow::{Context, ensure};
-use collector_common::settings::{DEFAULT_TABLE_SIZE, PORTS_PER_RULE, PortSet, Timeouts};
+use collector_common::settings::{DEFAULT_TABLE_SIZE, PORTS_PER_RULE, PortSet, Prefix, Timeouts};
 
 use super::pins::{PIN_ROOT, RUN_ROOT};
 
@@ -37,9 +37,9 @@ pub enum TcFlavour {
 /// IPv6 prefixes that have ports in brackets.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Exclusion {
-    pub(super) version: u8,
-    pub(super) octets: [u8; 16],
-    pub(super) length: u32,
+    version: u8,
+    octets: [u8; 16],
+    length: u32,
     pub(super) ports: PortSet,
 }
 
@@ -134,7 +134,7 @@ fn masked(octets: [u8; 16], bits: u32) -> [u8; 16] {
 
 /// What a trie can't express by itself: the longest prefix alone answers, so each rule takes over
 /// the ports of those that cover it. Rules of one prefix become one.
-pub(super) fn flattened(rules: &[Exclusion]) -> anyhow::Result<Vec<(u8, [u8; 16], u32, PortSet)>> {
+pub(super) fn flattened(rules: &[Exclusion]) -> anyhow::Result<Vec<Exclusion>> {
     let mut flat: Vec<Exclusion> = Vec::new();
     for rule in rules {
         let covering = rules.iter().filter(|other| other.covers(rule));
@@ -149,13 +149,19 @@ pub(super) fn flattened(rules: &[Exclusion]) -> anyhow::Result<Vec<(u8, [u8; 16]
             });
         }
     }
-    Ok(flat
-        .iter()
-        .map(|rule| (rule.version, rule.octets, rule.length, rule.ports))
-        .collect())
+    Ok(flat)
 }
 
 impl Exclusion {
+    /// What the trie is keyed by: significant bits, and the prefix.
+    pub(super) fn prefix(&self) -> (u32, Prefix) {
+        let prefix = Prefix {
+            version: [0, 0, 0, self.version],
+            octets: self.octets,
+        };
+        (Prefix::bits(self.version, self.length), prefix)
+    }
+
     fn covers(&self, other: &Self) -> bool {
         let before = if self.version == 4 { 96 } else { 0 };
         self.version == other.version
@@ -273,22 +279,22 @@ mod tests {
     #[test]
     fn a_longer_prefix_keeps_the_ports_of_the_shorter_one() {
         let flat = flattened(&[rule("192.0.2.0/24:80"), rule("192.0.2.7:22")]).unwrap();
-        let (.., ports) = flat[1];
+        let ports = flat[1].ports;
         assert!(ports.covers([80, 1]) && ports.covers([22, 1]) && !ports.covers([443, 1]));
-        let (.., ports) = flat[0];
+        let ports = flat[0].ports;
         assert!(ports.covers([80, 1]) && !ports.covers([22, 1]));
     }
 
     #[test]
     fn a_shorter_prefix_with_every_port_swallows_the_ports_of_longer_ones() {
         let flat = flattened(&[rule("192.0.2.0/24"), rule("192.0.2.7:22")]).unwrap();
-        assert!(flat.iter().all(|(.., ports)| ports.covers([443, 1])));
+        assert!(flat.iter().all(|rule| rule.ports.covers([443, 1])));
     }
 
     #[test]
     fn rules_of_one_prefix_become_one() {
         let flat = flattened(&[rule("192.0.2.7:22"), rule("192.0.2.7:80")]).unwrap();
         assert_eq!(flat.len(), 1);
-        assert!(flat[0].3.covers([80, 1]) && flat[0].3.covers([22, 1]));
+        assert!(flat[0].ports.covers([80, 1]) && flat[0].ports.covers([22, 1]));
     }
 }

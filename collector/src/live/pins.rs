@@ -49,14 +49,14 @@ impl Instance {
 
 /// A folder of one instance and one layout, mode 0700, on bpffs.
 #[derive(Clone, Debug)]
-pub struct PinFolder {
+pub(super) struct PinFolder {
     path: PathBuf,
 }
 
 impl PinFolder {
     /// The folder of `instance` below `root`; nothing is created.
     #[must_use]
-    pub fn of(root: &Path, instance: &Instance) -> Self {
+    pub(super) fn of(root: &Path, instance: &Instance) -> Self {
         Self {
             path: root.join(format!("v{LAYOUT_VERSION}_{}", instance.0)),
         }
@@ -64,7 +64,7 @@ impl PinFolder {
 
     /// Where it is.
     #[must_use]
-    pub fn path(&self) -> &Path {
+    pub(super) fn path(&self) -> &Path {
         &self.path
     }
 
@@ -72,7 +72,7 @@ impl PinFolder {
     ///
     /// # Errors
     /// Where bpffs is not mounted or the right is missing.
-    pub fn create(&self) -> anyhow::Result<()> {
+    pub(super) fn create(&self) -> anyhow::Result<()> {
         DirBuilder::new()
             .recursive(true)
             .mode(0o700)
@@ -88,13 +88,13 @@ impl PinFolder {
 
     /// The path of `name` in the folder.
     #[must_use]
-    pub fn join(&self, name: &str) -> PathBuf {
+    pub(super) fn join(&self, name: &str) -> PathBuf {
         self.path.join(name)
     }
 
     /// Whether a crash left something here.
     #[must_use]
-    pub fn holds_maps(&self) -> bool {
+    pub(super) fn holds_maps(&self) -> bool {
         self.join(names::FLOWS).exists()
     }
 
@@ -102,7 +102,7 @@ impl PinFolder {
     ///
     /// # Errors
     /// Where an entry can't be removed.
-    pub fn remove(&self) -> io::Result<()> {
+    pub(super) fn remove(&self) -> io::Result<()> {
         let entries = match fs::read_dir(&self.path) {
             Ok(entries) => entries,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
@@ -119,7 +119,7 @@ impl PinFolder {
     ///
     /// # Errors
     /// Names the difference.
-    pub fn check(&self, name: &str, declared: &Declared) -> anyhow::Result<()> {
+    pub(super) fn check(&self, name: &str, declared: &Declared) -> anyhow::Result<()> {
         let path = self.join(name);
         if !path.exists() {
             return Ok(());
@@ -140,7 +140,7 @@ impl PinFolder {
 
 /// What must agree before a pinned map is reused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Declared {
+pub(super) struct Declared {
     kind: u32,
     key: u32,
     value: u32,
@@ -161,7 +161,7 @@ impl Declared {
 
     /// From the kernel object, with the number of entries that will be set.
     #[must_use]
-    pub fn from_object(map: &aya_obj::Map, entries: Option<u32>) -> Self {
+    pub(super) fn from_object(map: &aya_obj::Map, entries: Option<u32>) -> Self {
         Self {
             kind: map.map_type(),
             key: map.key_size(),
@@ -173,7 +173,7 @@ impl Declared {
 }
 
 /// Held for as long as an agent meters its interfaces; the kernel lets go of it with the process.
-pub struct Lock {
+pub(super) struct Lock {
     _files: Vec<Flock<File>>,
 }
 
@@ -182,7 +182,7 @@ impl Lock {
     ///
     /// # Errors
     /// Another agent holds one of them: it is named with its process number.
-    pub fn take(root: &Path, interfaces: &[Interface]) -> anyhow::Result<Self> {
+    pub(super) fn take(root: &Path, interfaces: &[Interface]) -> anyhow::Result<Self> {
         DirBuilder::new()
             .recursive(true)
             .mode(0o700)
@@ -236,7 +236,10 @@ fn lock_one(root: &Path, interface: &Interface) -> anyhow::Result<Flock<File>> {
 ///
 /// # Errors
 /// Where the root can't be read for another reason than that it is not there.
-pub fn folders_naming(root: &Path, interfaces: &[Interface]) -> anyhow::Result<Vec<PinFolder>> {
+pub(super) fn folders_naming(
+    root: &Path,
+    interfaces: &[Interface],
+) -> anyhow::Result<Vec<PinFolder>> {
     let mut found = Vec::new();
     let entries = match fs::read_dir(root) {
         Ok(entries) => entries,
@@ -274,7 +277,7 @@ fn names_one(folder: &str, one: &str) -> bool {
 ///
 /// # Errors
 /// Where the kernel does not tell.
-pub fn map_number(map: &MapData) -> anyhow::Result<u32> {
+pub(super) fn map_number(map: &MapData) -> anyhow::Result<u32> {
     Ok(map.info()?.id())
 }
 

@@ -1,0 +1,134 @@
+//! Debian packages: the programs that the tests talk to.
+
+use std::{fs, io, os::unix::fs::PermissionsExt, path::Path, process::Command};
+
+use anyhow::{Context, Result, bail};
+
+use crate::{caller::Caller, command};
+
+/// A package and why the tests need it.
+struct Package {
+    name: &'static str,
+    reason: &'static str,
+}
+
+const fn package(name: &'static str, reason: &'static str) -> Package {
+    Package { name, reason }
+}
+
+const PACKAGES: &[Package] = &[
+    package("iproute2", "network namespaces, veth pairs, clsact"),
+    package("ethtool", "switches offloads on and off"),
+    package("bpftool", "shows that nothing of ours stays in the kernel"),
+    package("nginx-light", "HTTP and TLS server"),
+    package("curl", "HTTP and TLS client"),
+    package("openssl", "certificates and TLS 1.2 / 1.3 clients"),
+    package("openssh-server", "SSH server"),
+    package("openssh-client", "SSH client"),
+    package("dnsmasq-base", "DNS server"),
+    package("iperf3", "TCP and UDP with segmentation offload"),
+    package("python3", "runs the SMTP server"),
+    package("python3-aiosmtpd", "SMTP server with STARTTLS"),
+    package("zstd", "reads our files with a tool that is not ours"),
+];
+
+/// Installs what is missing. Needs root and apt; without them says which packages to install.
+pub(crate) fn install(caller: &Caller) -> Result<()> {
+    if command::find("dpkg-query").is_none() {
+        bail!("this is no Debian: install by hand\n{}", list(PACKAGES));
+    }
+    let missing: Vec<&Package> = PACKAGES
+        .iter()
+        .filter(|package| !is_installed(package.name))
+        .collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let names: Vec<&str> = missing.iter().map(|package| package.name).collect();
+    if !caller.is_root() {
+        bail!(
+            "the tests' peers are missing and only root can install them: \
+             sudo apt-get install --no-install-recommends {}",
+            names.join(" ")
+        );
+    }
+    eprintln!("setup: installing Debian packages\n{}", list(missing));
+    let _quiet = NoServices::enter().context("keeping new services from starting")?;
+    command::run(apt_get().arg("update"))?;
+    command::run(
+        apt_get()
+            .args(["install", "--yes", "--no-install-recommends"])
+            .args(names),
+    )
+}
+
+fn apt_get() -> Command {
+    let mut command = Command::new("apt-get");
+    command.arg("-qq").env("DEBIAN_FRONTEND", "noninteractive");
+    command
+}
+
+fn list<'a>(packages: impl IntoIterator<Item = &'a Package>) -> String {
+    let lines = packages
+        .into_iter()
+        .map(|package| format!("  {:17} {}", package.name, package.reason));
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+fn is_installed(package: &str) -> bool {
+    let mut query = Command::new("dpkg-query");
+    query.args(["--show", "--showformat=${db:Status-Abbrev}", package]);
+    command::read(&mut query).is_ok_and(|status| status.starts_with("ii"))
+}
+
+/// Debian starts a service when its package is installed, unless this file says no.
+const POLICY: &str = "/usr/sbin/policy-rc.d";
+
+/// While it lives no service is started; then the machine is as it was.
+struct NoServices {
+    ours: bool,
+}
+
+impl NoServices {
+    fn enter() -> io::Result<Self> {
+        let path = Path::new(POLICY);
+        if path.exists() {
+            return Ok(Self { ours: false });
+        }
+        fs::write(path, "#!/bin/sh\nexit 101\n")?;
+        let guard = Self { ours: true };
+        fs::set_permissions(path, fs::Permissions::from_mode(0o755))?;
+        Ok(guard)
+    }
+}
+
+impl Drop for NoServices {
+    fn drop(&mut self) {
+        if self.ours
+            && let Err(error) = fs::remove_file(POLICY)
+        {
+            eprintln!("warning: remove {POLICY} by hand: {error}");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_package_is_named_once_and_has_a_reason() {
+        for (index, package) in PACKAGES.iter().enumerate() {
+            assert!(!package.reason.is_empty());
+            let again = PACKAGES[index + 1..]
+                .iter()
+                .any(|other| other.name == package.name);
+            assert!(!again, "{} twice", package.name);
+        }
+    }
+
+    #[test]
+    fn the_list_has_a_line_for_each_package() {
+        assert_eq!(list(PACKAGES).lines().count(), PACKAGES.len());
+    }
+}

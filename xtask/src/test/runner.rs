@@ -1,0 +1,49 @@
+//! Tests and benchmarks that load kernel programs: built as the caller, run as root.
+
+use std::process::Command;
+
+use anyhow::{Result, bail};
+
+use super::parts::Work;
+use crate::{caller::Caller, command};
+
+/// Where cargo looks for the program that starts what it built, for the only host we know.
+const RUNNER: &str = "CARGO_TARGET_X86_64_UNKNOWN_LINUX_GNU_RUNNER";
+
+/// `cargo test -p collector-tests`: one test at a time, since they count packets at full rate and
+/// share two cores.
+pub(super) fn test(work: &Work<'_>, target: &[&str]) -> Result<()> {
+    let mut variables = vec![("COLLECTOR_REQUIRE_KERNEL", "1")];
+    if work.full {
+        variables.push(("COLLECTOR_FULL", "1"));
+    }
+    let mut cargo = work.caller.cargo(&work.workspace.root);
+    cargo
+        .args(["test", "--package", "collector-tests"])
+        .args(target);
+    cargo.args(["--", "--test-threads", "1"]);
+    with_rights(&mut cargo, work.caller, &variables)?;
+    command::run(&mut cargo)
+}
+
+/// Lets cargo start what it builds as root, with these variables set.
+pub(crate) fn with_rights(
+    cargo: &mut Command,
+    caller: &Caller,
+    variables: &[(&str, &str)],
+) -> Result<()> {
+    if caller.builds_as_root() {
+        cargo.envs(variables.iter().copied());
+        return Ok(());
+    }
+    let Some(sudo) = command::find("sudo") else {
+        bail!("kernel programs are loaded by root only: run this as root, or install sudo");
+    };
+    // sudo clears the environment, so `env` sets it again behind it.
+    let words = variables
+        .iter()
+        .map(|(name, value)| format!(" {name}={value}"));
+    let runner = format!("{} env{}", sudo.display(), words.collect::<String>());
+    cargo.env(RUNNER, runner);
+    Ok(())
+}
