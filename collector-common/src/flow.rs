@@ -443,6 +443,13 @@ impl FlowEntry {
         [upto(self.opener()), upto(self.opener().other())]
     }
 
+    /// Nobody adds any more, and all that is left is due. Not so while a cut waits for its commit:
+    /// then [`FlowEntry::counts`] are the cut's, and what came behind it is due in a later pass.
+    #[must_use]
+    pub fn is_closing(&self) -> bool {
+        self.state & (state::CLOSING | state::CUT) == state::CLOSING
+    }
+
     /// In no record yet: what is live. A snapshot that waits for its commit is written.
     #[must_use]
     pub fn unwritten(&self) -> Tally {

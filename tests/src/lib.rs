@@ -7,6 +7,7 @@
 pub mod clients;
 pub mod corpus;
 pub mod counts;
+pub mod exact;
 pub mod frames;
 pub mod generator;
 pub mod link;
@@ -15,6 +16,7 @@ pub mod netns;
 pub mod peers;
 pub mod privileges;
 pub mod program;
+pub mod programs;
 pub mod raw_socket;
 pub mod relay;
 pub mod tap;

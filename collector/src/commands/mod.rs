@@ -23,7 +23,7 @@ pub fn execute(cli: Cli) -> ExitCode {
         return fail(&error, USAGE);
     }
     match cli.command {
-        Command::Run(run) => run::execute(run),
+        Command::Run(run) => run::execute(*run),
         Command::Status(status) => status::execute(&status),
         Command::Detach(detach) => detach::execute(detach),
     }

@@ -10,7 +10,7 @@ use anyhow::{Context, bail};
 use collector_common::{
     books::Books,
     expiry::{self, End},
-    flow::{Flow, Owned, state},
+    flow::{Flow, Owned},
     key::FlowKey,
     schema::Lineage,
     settings::Sweep,
@@ -258,7 +258,7 @@ impl<T: Tap> Agent<T> {
             let mut flow = Flow { key: *key, entry };
             // It may be closing already, by a packet: what came behind the snapshot is for the
             // next pass, which commits the cut first.
-            if entry.state & state::CUT != 0 {
+            if !entry.is_closing() {
                 self.write(&flow, End::Active);
                 continue;
             }

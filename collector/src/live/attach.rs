@@ -103,7 +103,8 @@ fn ingress(
     classifier(object, interface, Hook::Ingress, options, pins)
 }
 
-/// XDP in driver mode; `None` where the driver changed its offloads for it: then TC serves.
+/// XDP in driver mode; `None` where it would not see the wire's packets, or where the driver
+/// changed its offloads for it: then TC serves.
 fn xdp(
     object: &mut Ebpf,
     interface: &Interface,
@@ -116,6 +117,13 @@ fn xdp(
         );
     }
     let name = &interface.name;
+    if interface.tap {
+        warn!(
+            interface = name,
+            "a tap device shows XDP several packets as one; metering ingress at TC instead"
+        );
+        return Ok(None);
+    }
     let meter: &mut Xdp = program(object, names::METER_XDP)?.try_into()?;
     meter.load().map_err(verifier_log)?;
     let description = format!("{name} ingress {} xdp, driver mode", names::METER_XDP);

@@ -6,7 +6,7 @@ use collector_common::{packet::Link, wire::Tally};
 use netlink_packet_core::{NLM_F_REQUEST, NetlinkHeader, NetlinkMessage, NetlinkPayload};
 use netlink_packet_route::{
     RouteNetlinkMessage,
-    link::{LinkAttribute, LinkLayerType, LinkMessage},
+    link::{InfoKind, LinkAttribute, LinkInfo, LinkLayerType, LinkMessage},
 };
 use netlink_sys::{Socket, SocketAddr, protocols::NETLINK_ROUTE};
 
@@ -21,6 +21,9 @@ pub struct Interface {
     pub link: Link,
     /// It has no way out: each packet comes in again.
     pub loopback: bool,
+    /// A tap device. XDP sees super-packets there and can't tell their segments: what the other
+    /// side hands over in one piece goes through generic XDP (`tun_get_user` in drivers/net/tun.c).
+    pub tap: bool,
     /// Largest packet without the link header, bytes.
     pub mtu: u32,
     /// The bridge or bond it belongs to.
@@ -44,6 +47,7 @@ impl Interface {
             index: message.header.index,
             link: link_of(name, layer)?,
             loopback: layer == LinkLayerType::Loopback,
+            tap: false,
             mtu: 0,
             controller: None,
             lower: None,
@@ -54,6 +58,9 @@ impl Interface {
                 LinkAttribute::Mtu(mtu) => found.mtu = mtu,
                 LinkAttribute::Controller(index) => found.controller = Some(index),
                 LinkAttribute::Link(index) => found.lower = Some(index),
+                LinkAttribute::LinkInfo(info) => {
+                    found.tap = info.contains(&LinkInfo::Kind(InfoKind::Tun));
+                }
                 LinkAttribute::Stats64(stats) => {
                     found.counters = [
                         Tally {
