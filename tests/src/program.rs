@@ -29,7 +29,9 @@ static BINARY: LazyLock<PathBuf> = LazyLock::new(|| {
         return path.into();
     }
     let test = env::current_exe().expect("a path of this test");
-    let profile = test.ancestors().nth(2).expect("target/PROFILE/deps/TEST");
+    let mut folders = test.ancestors().skip(1);
+    let profile = folders.find(|folder| !folder.ends_with("deps"));
+    let profile = profile.expect("target/PROFILE, perhaps with deps");
     if let Some(cargo) = env::var_os("CARGO") {
         // Building the tests does not bring the program up to date.
         let mut build = Command::new(cargo);

@@ -13,7 +13,7 @@ use collector_common::{
     flow::{Flow, Owned},
     key::FlowKey,
     schema::Lineage,
-    settings::Sweep,
+    settings::{SECOND, Sweep},
     wire::Tally,
 };
 use tracing::{info, warn};
@@ -56,6 +56,7 @@ pub struct Agent<T: Tap> {
     rate: [(u64, u64); 2],
     started: u64,
     watch: HookWatch,
+    fullness: Fullness,
     _lock: Lock,
 }
 
@@ -85,6 +86,7 @@ impl<T: Tap> Agent<T> {
     /// Says what is missing and what to do; nothing of ours stays behind then, except what a
     /// crashed agent had left before.
     pub fn start(options: Options, config: PipelineConfig, tap: T) -> anyhow::Result<Self> {
+        refuse_old_kernel()?;
         let named = options.interfaces.iter().map(|name| Interface::named(name));
         let interfaces: Vec<_> = named.collect::<Result<_, _>>()?;
         refuse_stacked(&interfaces)?;
@@ -125,6 +127,7 @@ impl<T: Tap> Agent<T> {
             rate: [(0, now); 2],
             started: now,
             watch,
+            fullness: Fullness::default(),
             _lock: lock,
         };
         agent.inherit()?;
@@ -204,8 +207,9 @@ impl<T: Tap> Agent<T> {
     /// pipeline keeps or counts what waits.
     pub fn tick(&mut self, now: u64) -> anyhow::Result<()> {
         self.pass(now, false)?;
-        let seen = Books::sum(&self.kernel.books.read()?).seen_total();
-        self.rate = [self.rate[1], (seen.packets, now)];
+        let books = Books::sum(&self.kernel.books.read()?);
+        self.rate = [self.rate[1], (books.seen_total().packets, now)];
+        self.fullness.look(&books, now);
         self.watch.look(&self.interfaces, &self.kernel);
         Ok(())
     }
@@ -472,6 +476,27 @@ impl<T: Tap> Agent<T> {
     }
 }
 
+/// The oldest kernel that the programs were tried on.
+const OLDEST: (u32, u32) = (6, 1);
+
+/// # Errors
+/// A kernel before [`OLDEST`]; one that gives no number is tried.
+fn refuse_old_kernel() -> anyhow::Result<()> {
+    let name = nix::sys::utsname::uname().context("asking for the kernel's version")?;
+    let release = name.release().to_string_lossy().into_owned();
+    if version_of(&release).is_some_and(|version| version < OLDEST) {
+        let (major, minor) = OLDEST;
+        bail!("Linux {major}.{minor} or newer is needed, and this is {release}");
+    }
+    Ok(())
+}
+
+/// `6.1` of `6.1.0-28-amd64`.
+fn version_of(release: &str) -> Option<(u32, u32)> {
+    let mut numbers = release.split(|c: char| !c.is_ascii_digit()).map(str::parse);
+    Some((numbers.next()?.ok()?, numbers.next()?.ok()?))
+}
+
 /// What a crash left on the disk, and could not be taken up.
 fn report_recovery(recovered: &Recovered) {
     if recovered.torn_bytes > 0 {
@@ -577,6 +602,44 @@ impl HookWatch {
     }
 }
 
+/// Says when the table or a ring is too small, at most once a minute.
+#[derive(Default)]
+struct Fullness {
+    told: Books,
+    told_at: Option<u64>,
+}
+
+impl Fullness {
+    fn look(&mut self, books: &Books, now: u64) {
+        let quiet = 60 * SECOND;
+        if self
+            .told_at
+            .is_some_and(|then| now.saturating_sub(then) < quiet)
+        {
+            return;
+        }
+        let overflow = books.overflow.saturating_sub(self.told.overflow);
+        let samples = books.samples_lost.saturating_sub(self.told.samples_lost);
+        if overflow > 0 {
+            warn!(
+                packets = overflow,
+                "the flow table was full; these packets are in records of their own (see \
+                 --table-size)"
+            );
+        }
+        if samples > 0 {
+            warn!(
+                samples,
+                "the ring of payload samples was full; labels suffer (see --sample-ring)"
+            );
+        }
+        if overflow + samples > 0 {
+            self.told = *books;
+            self.told_at = Some(now);
+        }
+    }
+}
+
 fn sum_counters(interfaces: &[Interface]) -> [Tally; 2] {
     interfaces.iter().fold([Tally::default(); 2], |sum, one| {
         [sum[0].plus(one.counters[0]), sum[1].plus(one.counters[1])]
@@ -589,5 +652,17 @@ pub fn wall_clock() -> WallClock {
     let offset = i128::from(sys::wall_time()) - i128::from(sys::boot_time());
     WallClock {
         boot_to_utc_offset_ns: i64::try_from(offset).unwrap_or(0),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::version_of;
+
+    #[test]
+    fn a_kernel_release_starts_with_its_version() {
+        assert_eq!(version_of("6.1.0-28-amd64"), Some((6, 1)));
+        assert_eq!(version_of("5.15.0"), Some((5, 15)));
+        assert_eq!(version_of("nonsense"), None);
     }
 }
