@@ -2,7 +2,7 @@
 
 use std::{path::PathBuf, time::Duration};
 
-use anyhow::{Context, bail, ensure};
+use anyhow::{Context, anyhow, bail, ensure};
 use clap::{Args, ValueEnum};
 use collector_common::{
     schema::{Header, Level, Lineage, PayloadMode, SCHEMA_VERSION, TimeZone},
@@ -103,16 +103,15 @@ impl Settings {
     /// # Errors
     /// Not TOML, a value of the wrong kind, or an unknown key: the nearest known one is named.
     pub fn from_toml(text: &str) -> anyhow::Result<Self> {
-        let table: toml::Table = text.parse().context("the configuration is not TOML")?;
+        let table: toml::Table = text.parse().map_err(|error| not_toml(text, &error))?;
         let known = known_keys();
         for key in table.keys() {
             if !known.contains(key) {
                 bail!("unknown key `{key}`{}", suggestion(key, &known));
             }
         }
-        toml::Value::Table(table)
-            .try_into()
-            .context("in the configuration")
+        let settings = toml::Value::Table(table).try_into();
+        settings.map_err(|error: toml::de::Error| anyhow!("{}", one_line(&error.to_string())))
     }
 
     /// Where `flags` are silent, these speak.
@@ -274,7 +273,7 @@ impl Settings {
             match read(&mut countries, &path) {
                 Ok(()) => info!(file = %path.display(), "country data read"),
                 Err(error) if named.is_some() => {
-                    return Err(error).with_context(|| format!("reading {}", path.display()));
+                    bail!("reading --{name} {}: {error}", path.display());
                 }
                 Err(error) => warn!(
                     "no country data from {}: {error}; public addresses will be `??` (Debian: \
@@ -285,6 +284,18 @@ impl Settings {
         }
         Ok(countries)
     }
+}
+
+/// Without the lines at fault, which the library would show: they may hold addresses.
+fn not_toml(text: &str, error: &toml::de::Error) -> anyhow::Error {
+    let before = error.span().and_then(|span| text.get(..span.start));
+    let line = before.map_or(0, |before| before.matches('\n').count()) + 1;
+    anyhow!("line {line} is not TOML: {}", one_line(error.message()))
+}
+
+fn one_line(text: &str) -> String {
+    let lines: Vec<_> = text.lines().map(str::trim).collect();
+    lines.join(" ").trim_end().to_owned()
 }
 
 fn either<T>(first: Vec<T>, second: Vec<T>) -> Vec<T> {

@@ -33,6 +33,18 @@ impl Tap for Kept {
 /// What a test asks the thread to do between two drains.
 type Errand = Box<dyn FnOnce(&mut Agent<Kept>) -> Result<()> + Send>;
 
+/// The end of an agent that is to die without a word.
+#[derive(Debug)]
+struct Crash;
+
+impl std::fmt::Display for Crash {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("killed by the test")
+    }
+}
+
+impl std::error::Error for Crash {}
+
 /// A meter that runs until it is stopped or dropped.
 pub struct Meter {
     errands: Sender<Errand>,
@@ -126,6 +138,28 @@ impl Meter {
         }));
         anyhow::ensure!(sent.is_ok(), "the agent's thread died");
         result.recv().context("the agent's thread died")?
+    }
+
+    /// Runs `last` on the agent's thread and drops the agent as it then is: with its hooks and
+    /// maps pinned, that is what `kill -9` leaves. Filters on clsact go, other than by a kill.
+    ///
+    /// # Errors
+    /// Those of the errand; the thread died before.
+    pub fn crash(
+        mut self,
+        last: impl FnOnce(&mut Agent<Kept>) -> Result<()> + Send + 'static,
+    ) -> Result<()> {
+        let thread = self.thread.take().context("stopped already")?;
+        let errand: Errand = Box::new(move |agent| {
+            last(agent)?;
+            Err(Crash.into())
+        });
+        anyhow::ensure!(self.errands.send(errand).is_ok(), "the agent's thread died");
+        match thread.join() {
+            Ok(Err(error)) if error.is::<Crash>() => Ok(()),
+            Ok(Err(error)) => Err(error),
+            _ => anyhow::bail!("the agent did not crash"),
+        }
     }
 
     /// The agent's own view.

@@ -4,7 +4,10 @@ mod detach;
 mod run;
 mod status;
 
-use std::{io::IsTerminal, process::ExitCode};
+use std::{
+    io::{self, IsTerminal},
+    process::ExitCode,
+};
 
 use crate::cli::{Cli, Command};
 
@@ -31,8 +34,9 @@ fn log_to_stderr(filter: &str) -> anyhow::Result<()> {
         .map_err(|error| anyhow::anyhow!("--log {filter}: {error}"))?;
     tracing_subscriber::fmt()
         .with_env_filter(filter)
-        .with_ansi(std::io::stderr().is_terminal())
-        .with_writer(std::io::stderr)
+        // A journal or a file keeps no colours.
+        .with_ansi(io::stderr().is_terminal())
+        .with_writer(io::stderr)
         .init();
     Ok(())
 }

@@ -17,7 +17,6 @@ use collector_common::{
     wire::Tally,
 };
 use tracing::{info, warn};
-use zerocopy::FromBytes;
 
 use super::{
     Options,
@@ -91,7 +90,7 @@ impl<T: Tap> Agent<T> {
         refuse_stacked(&interfaces)?;
         let lock = Lock::take(&options.run_root, &interfaces)?;
         let (instance, folder) = pin_folder(&options, &interfaces)?;
-        refuse_other_pins(&options, &interfaces, &folder)?;
+        refuse_pins(&options, &interfaces, &folder)?;
         // Several objects find each other's maps by pins, which --no-pin takes away afterwards.
         let shared = options.pin || interfaces.len() > 1;
         if shared {
@@ -168,6 +167,8 @@ impl<T: Tap> Agent<T> {
         let settled = Books::sum(&self.kernel.books.read()?).settled;
         self.drain();
         let cpus = self.kernel.books.read()?;
+        // A record that a program still writes would hide those behind it.
+        sys::grace_period().context("waiting for running programs")?;
         self.drain();
         let read = cpus
             .iter()
@@ -180,17 +181,19 @@ impl<T: Tap> Agent<T> {
             lost_packets = self.lost_in_crash.packets,
             "took over the maps and hooks of an agent that did not stop cleanly"
         );
-        Ok(())
+        // Settles what was half done, so that the books hold from the first reading.
+        self.pass(sys::boot_time(), false)
     }
 
-    /// Empties the rings. Cheap when they are empty.
+    /// Empties the rings of what they hold at the moment. Cheap when they are empty.
     pub fn drain(&mut self) {
         let pipeline = &mut self.pipeline;
-        rings::drain_samples(&mut self.kernel.samples, |header, bytes| {
+        let rings = [self.options.sample_ring, self.options.late_ring];
+        rings::drain_samples(&mut self.kernel.samples, rings[0], |header, bytes| {
             pipeline.sample(header, bytes);
         });
         let seeds = &mut self.seeds;
-        rings::drain_late(&mut self.kernel.late, |late| seeds.add(late));
+        rings::drain_late(&mut self.kernel.late, rings[1], |late| seeds.add(late));
     }
 
     /// One tick: closes what is due at `now` (nanoseconds since boot), writes and syncs it, puts
@@ -222,10 +225,6 @@ impl<T: Tap> Agent<T> {
             .kernel
             .sweep(&parameters)
             .context("sweeping the flow table")?;
-        let due: Vec<FlowKey> = due
-            .chunks_exact(size_of::<FlowKey>())
-            .filter_map(|key| FlowKey::read_from_bytes(key).ok())
-            .collect();
         if !due.is_empty() {
             sys::grace_period().context("waiting for running programs")?;
             self.drain();
@@ -241,7 +240,8 @@ impl<T: Tap> Agent<T> {
                 .context("deleting a closed flow")?;
         }
         self.committed = now;
-        self.plant_or_write(next)?;
+        self.plant_or_write(&next)?;
+        self.commit(now);
         Ok(())
     }
 
@@ -256,6 +256,8 @@ impl<T: Tap> Agent<T> {
                 .context("reading a closing flow")?;
             let Some(entry) = entry else { continue };
             let mut flow = Flow { key: *key, entry };
+            // It may be closing already, by a packet: what came behind the snapshot is for the
+            // next pass, which commits the cut first.
             if !entry.is_closing() {
                 self.write(&flow, End::Active);
                 continue;
@@ -267,6 +269,11 @@ impl<T: Tap> Agent<T> {
             } else {
                 natural
             };
+            // A crash came between its record and its deletion: stragglers make a record of
+            // their own.
+            if self.pipeline.already_written(&record_id(&flow)) {
+                continue;
+            }
             if let Some(rest) = self.seeds.take_rest_of(&flow) {
                 flow.entry.absorb::<Owned>(&rest);
                 self.late_written = self.late_written.plus(seeds::total(&rest));
@@ -277,13 +284,10 @@ impl<T: Tap> Agent<T> {
     }
 
     fn write(&mut self, flow: &Flow, end: End) {
-        let id = RecordId {
-            flow: flow.entry.id,
-            part: flow.entry.part,
-        };
         let counts = flow.entry.counts();
         // A part without packets is no record; one in the spool already is not written again.
-        if counts[0].plus(counts[1]).packets > 0 && !self.pipeline.already_written(&id) {
+        let known = self.pipeline.already_written(&record_id(flow));
+        if counts[0].plus(counts[1]).packets > 0 && !known {
             self.pipeline.flow_ended(flow, counts, end);
         }
     }
@@ -298,33 +302,27 @@ impl<T: Tap> Agent<T> {
         let (next, open): (Vec<_>, Vec<_>) = open
             .into_iter()
             .partition(|flow| closing.contains(&flow.key));
-        let refused = self.plant(&open)?;
-        for flow in refused {
-            self.write_late(&flow, End::Overflow);
-        }
+        self.plant_or_write(&open)?;
         Ok(next)
     }
 
-    fn plant_or_write(&mut self, seeds: Vec<Flow>) -> anyhow::Result<()> {
-        let refused = self.plant(&seeds)?;
-        if refused.is_empty() {
-            return Ok(());
-        }
-        for flow in refused {
-            self.write_late(&flow, End::Overflow);
-        }
-        self.commit(self.committed);
-        Ok(())
-    }
-
-    /// Those that did not find their way into the table.
-    fn plant(&mut self, seeds: &[Flow]) -> anyhow::Result<Vec<Flow>> {
+    /// Seeds go into the table, or are written where there is no room. A flow that began to
+    /// close, or was made by a packet, at the same moment takes its seed at the next tick.
+    fn plant_or_write(&mut self, seeds: &[Flow]) -> anyhow::Result<()> {
         let planted = self
             .kernel
             .plant(seeds)
             .context("putting late packets back")?;
         let refused = seeds.iter().zip(planted).filter(|(_, planted)| !planted);
-        Ok(refused.map(|(flow, _)| *flow).collect())
+        for (flow, _) in refused {
+            let entry = self.kernel.flows.get(&flow.key)?;
+            if entry.is_some_and(|entry| entry.ifindex == flow.entry.ifindex) {
+                self.seeds.keep(flow);
+            } else {
+                self.write_late(flow, End::Overflow);
+            }
+        }
+        Ok(())
     }
 
     fn write_late(&mut self, flow: &Flow, end: End) {
@@ -487,22 +485,32 @@ fn report_recovery(recovered: &Recovered) {
     }
 }
 
-fn refuse_other_pins(
+/// Pins that this agent would neither take over nor remove: programs of a dead one count on there.
+fn refuse_pins(
     options: &Options,
     interfaces: &[Interface],
     ours: &PinFolder,
 ) -> anyhow::Result<()> {
-    let others = folders_naming(&options.pin_root, interfaces)?;
-    if let Some(other) = others.iter().find(|folder| folder.path() != ours.path()) {
+    let found = folders_naming(&options.pin_root, interfaces)?;
+    let foreign =
+        |folder: &&PinFolder| folder.path() != ours.path() || (!options.pin && folder.holds_maps());
+    if let Some(folder) = found.iter().find(foreign) {
         bail!(
-            "a dead agent of another version, or of another set of interfaces, left programs and \
-             counts in {}; start it once more to write them, or drop them with `collector detach \
-             --iface {}`",
-            other.path().display(),
+            "a dead agent of another version, of another set of interfaces or without --no-pin \
+             left programs and counts in {}; start the same once more to write them, or drop them \
+             with `collector detach --iface {}`",
+            folder.path().display(),
             options.interfaces.join(" --iface ")
         );
     }
     Ok(())
+}
+
+fn record_id(flow: &Flow) -> RecordId {
+    RecordId {
+        flow: flow.entry.id,
+        part: flow.entry.part,
+    }
 }
 
 /// Whether the hooks see what the interfaces count: another program may hide ours.

@@ -1,7 +1,7 @@
 //! Loading: the embedded object, once per interface, all sharing one set of maps.
 
 use std::{
-    collections::HashMap as Names,
+    collections::{HashMap as Names, HashSet},
     os::fd::{AsFd, OwnedFd},
 };
 
@@ -14,10 +14,11 @@ use aya::{
 use collector_common::{
     event::{SEED_HEADER, SEEDS_PER_RUN},
     flow::Flow,
+    key::FlowKey,
     names::{self, globals},
     settings::{PortSet, Prefix, Sweep},
 };
-use zerocopy::IntoBytes;
+use zerocopy::{FromBytes, IntoBytes};
 
 use super::{
     Exclusion, Options,
@@ -106,15 +107,15 @@ impl Kernel {
         })
     }
 
-    /// One pass over the table: marks what is due and returns its keys, as bytes.
+    /// One pass over the table: marks what is due and returns its keys.
     ///
     /// # Errors
     /// Those of the system calls.
-    pub(super) fn sweep(&self, parameters: &Sweep) -> std::io::Result<Vec<u8>> {
+    pub(super) fn sweep(&self, parameters: &Sweep) -> std::io::Result<Vec<FlowKey>> {
         self.sweep.set(&0, parameters)?;
         let mut keys = Vec::new();
         std::io::Read::read_to_end(&mut sys::start_iterator(&self.iterator)?, &mut keys)?;
-        Ok(keys)
+        Ok(distinct(&keys))
     }
 
     /// Puts seeds into the table; true for each that is in.
@@ -147,6 +148,18 @@ impl Kernel {
     pub(super) fn set_clock(&self, now: u64) -> std::io::Result<()> {
         self.clock.set(&0, &now)
     }
+}
+
+/// The keys in what an iterator wrote, each once: where a new flow joins the bucket at which the
+/// kernel had filled a buffer, it shows the flow before a second time (`bpf_hash_map_seq_find_next`
+/// in kernel/bpf/hashtab.c resumes by position).
+fn distinct(bytes: &[u8]) -> Vec<FlowKey> {
+    let mut met = HashSet::new();
+    bytes
+        .chunks_exact(size_of::<FlowKey>())
+        .filter_map(|key| FlowKey::read_from_bytes(key).ok())
+        .filter(|key| met.insert(*key))
+        .collect()
 }
 
 /// The object as parsed, for checks before anything is loaded.
@@ -305,4 +318,19 @@ pub(super) fn pin_folder(
     let instance = Instance::of(interfaces)?;
     let folder = PinFolder::of(&options.pin_root, &instance);
     Ok((instance, folder))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_that_the_iterator_shows_twice_is_due_once() {
+        let key = |port| FlowKey {
+            port: [port, 9],
+            ..FlowKey::default()
+        };
+        let shown = [key(1), key(2), key(2), key(3)];
+        assert_eq!(distinct(shown.as_bytes()), [key(1), key(2), key(3)]);
+    }
 }

@@ -4,31 +4,40 @@ use aya::maps::{MapData, RingBuf};
 use collector_common::event::{Late, SampleHeader};
 use zerocopy::FromBytes;
 
-/// Hands every waiting sample to `take`; returns how many there were.
+/// Bytes that the kernel puts before each record (`BPF_RINGBUF_HDR_SZ`).
+const RECORD_HEADER: usize = 8;
+
+/// Hands every waiting sample to `take`, of a ring of `size` bytes.
 pub(super) fn drain_samples(
     ring: &mut RingBuf<MapData>,
+    size: u32,
     mut take: impl FnMut(&SampleHeader, &[u8]),
-) -> usize {
-    let mut count = 0;
-    while let Some(item) = ring.next() {
-        count += 1;
-        if let Some((header, bytes)) = sample(&item) {
+) {
+    drain(ring, size, |item| {
+        if let Some((header, bytes)) = sample(item) {
             take(&header, bytes);
         }
-    }
-    count
+    });
 }
 
-/// Hands every waiting late or overflow packet to `take`; returns how many records there were.
-pub(super) fn drain_late(ring: &mut RingBuf<MapData>, mut take: impl FnMut(&Late)) -> usize {
-    let mut count = 0;
-    while let Some(item) = ring.next() {
-        count += 1;
-        if let Ok((late, _)) = Late::read_from_prefix(&item) {
+/// Hands every waiting late or overflow packet to `take`, of a ring of `size` bytes.
+pub(super) fn drain_late(ring: &mut RingBuf<MapData>, size: u32, mut take: impl FnMut(&Late)) {
+    drain(ring, size, |item| {
+        if let Ok((late, _)) = Late::read_from_prefix(item) {
             take(&late);
         }
+    });
+}
+
+/// No more than a full ring holds: a flood that fills it faster than it is read must not keep the
+/// agent from its ticks.
+fn drain(ring: &mut RingBuf<MapData>, size: u32, mut take: impl FnMut(&[u8])) {
+    let mut left = size as usize;
+    while left > 0 {
+        let Some(item) = ring.next() else { return };
+        left = left.saturating_sub(item.len() + RECORD_HEADER);
+        take(&item);
     }
-    count
 }
 
 fn sample(record: &[u8]) -> Option<(SampleHeader, &[u8])> {

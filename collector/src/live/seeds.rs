@@ -1,5 +1,5 @@
-//! Late and overflow packets between the ring and the table: one seed per flow, kept for at most
-//! one tick, so that a crash loses at most the last second of them.
+//! Late and overflow packets between the ring and the table: one seed per flow, kept for
+//! one tick (two, where a seed meets its flow's closing), so that a crash loses little of them.
 
 use std::collections::HashMap;
 
@@ -77,6 +77,12 @@ impl Seeds {
             .map(|((key, _), entry)| Flow { key, entry })
             .collect();
         (open, std::mem::take(&mut self.finished))
+    }
+
+    /// Takes a seed back until the next tick.
+    pub(super) fn keep(&mut self, flow: &Flow) {
+        let place = (flow.key, flow.entry.ifindex);
+        self.flows.insert(place, flow.entry);
     }
 
     /// What earlier agents read from the ring of `cpu`: everything before the first record that

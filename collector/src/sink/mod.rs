@@ -35,19 +35,20 @@ use spool::Spool;
 
 /// A file could not be written, read, renamed or removed.
 #[derive(Debug, thiserror::Error)]
-#[error("cannot {action} {}: {source}", path.display())]
+#[error("cannot {action} {}: {reason}", path.display())]
 pub struct SinkError {
     action: &'static str,
     path: PathBuf,
-    source: io::Error,
+    // Not `source`: whoever prints the chain of causes would say it twice.
+    reason: io::Error,
 }
 
 impl SinkError {
-    fn new(action: &'static str, path: &Path, source: io::Error) -> Self {
+    fn new(action: &'static str, path: &Path, reason: io::Error) -> Self {
         Self {
             action,
             path: path.to_owned(),
-            source,
+            reason,
         }
     }
 }
