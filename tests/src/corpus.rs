@@ -89,6 +89,21 @@ pub fn corpus() -> Vec<Case> {
     cases
 }
 
+/// Frames of the corpus for a device: with Ethernet, all of those; without, what lies behind the
+/// Ethernet header of each as well.
+#[must_use]
+pub fn corpus_for(link: Link) -> Vec<Case> {
+    let mut cases = corpus();
+    if link == Link::Ip {
+        for case in cases.iter_mut().filter(|case| case.link == Link::Ethernet) {
+            case.link = Link::Ip;
+            case.frame = case.frame.split_off(case.frame.len().min(14));
+        }
+    }
+    cases.retain(|case| case.link == link);
+    cases
+}
+
 /// A case on Ethernet.
 fn case(name: &'static str, frame: Vec<u8>, expected: Verdict) -> Case {
     let link = Link::Ethernet;

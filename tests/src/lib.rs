@@ -1,7 +1,7 @@
 //! Helpers of the tests: namespaces, links, frames, traffic sources, real peers and the counters
 //! that tell the truth about what crossed a wire.
 //!
-//! Nothing here knows the agent. A test builds a small network out of these parts, lets the agent
+//! Only `meter` and `exact` know the agent. A test builds a small network out of these parts, lets the agent
 //! meter one interface of it and compares.
 
 pub mod clients;
@@ -12,6 +12,7 @@ pub mod frames;
 pub mod generator;
 pub mod link;
 pub mod meter;
+pub mod model;
 pub mod netns;
 pub mod peers;
 pub mod privileges;
