@@ -4,20 +4,20 @@
 //! Only `meter` and `exact` know the agent. A test builds a small network out of these parts, lets the agent
 //! meter one interface of it and compares.
 
+pub mod binary;
 pub mod clients;
 pub mod corpus;
 pub mod counts;
 pub mod exact;
 pub mod frames;
 pub mod generator;
+pub mod kernel;
 pub mod link;
 pub mod meter;
 pub mod model;
 pub mod netns;
 pub mod peers;
 pub mod privileges;
-pub mod program;
-pub mod programs;
 pub mod raw_socket;
 pub mod relay;
 pub mod tap;

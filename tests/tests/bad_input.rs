@@ -10,11 +10,11 @@ use std::{
 use anyhow::Result;
 use collector::live::Status;
 use collector_tests::{
+    binary::{Home, assert_fails},
     frames::Path,
     link::{IpVersion, VethPair},
     netns::Namespace,
     privileges::root_or_skip,
-    program::{Home, assert_fails},
     raw_socket::RawSocket,
 };
 

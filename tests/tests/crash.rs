@@ -22,10 +22,10 @@ use collector_common::{
     schema::{Line, SpoolId},
 };
 use collector_tests::{
+    binary::Home,
     generator::{Generator, Stream, unanswered},
     link::IpVersion,
     netns::run,
-    program::Home,
     wire::{Pace, Wire, wire_or_skip, without_drops},
 };
 use zerocopy::{FromBytes, IntoBytes};

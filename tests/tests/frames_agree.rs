@@ -7,9 +7,9 @@ use anyhow::Result;
 use collector_common::{books::Books, packet::Link};
 use collector_tests::{
     corpus::corpus_for,
+    kernel::{Program, Programs, object_path},
     model::Model,
     privileges::{root_or_skip, skip},
-    programs::{Program, Programs, object_path},
 };
 
 const MILLISECOND: u64 = 1_000_000;

@@ -10,10 +10,10 @@ use std::{
 use anyhow::{Context, Result, ensure};
 use collector_common::names;
 use collector_tests::{
+    binary::{Home, Running, assert_fails},
     link::VethPair,
     netns::{Namespace, run},
     privileges::root_or_skip,
-    program::{Home, Running, assert_fails},
 };
 use serde_json::Value;
 

@@ -6,9 +6,9 @@ use std::{fs, time::Instant};
 use anyhow::{Context, Result, ensure};
 use clap::Parser;
 use collector_tests::{
+    binary::Home,
     generator::{Stream, unanswered},
     link::IpVersion,
-    program::Home,
     wire::{Pace, Wire},
 };
 use nix::unistd::{SysconfVar, sysconf};
