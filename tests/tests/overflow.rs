@@ -41,7 +41,7 @@ fn a_full_table_keeps_its_flows_exact_and_every_other_packet_in_a_record_or_a_co
     if !wire_or_skip() {
         return Ok(());
     }
-    without_drops(|pace| overflow(pace))
+    without_drops(overflow)
 }
 
 /// `None` when the wire lost packets.
