@@ -110,6 +110,15 @@ impl Settings {
                 bail!("unknown key `{key}`{}", suggestion(key, &known));
             }
         }
+        // The library's own error would show the value, which holds addresses.
+        let strings = |list: &toml::Value| {
+            list.as_array()
+                .is_some_and(|list| list.iter().all(toml::Value::is_str))
+        };
+        ensure!(
+            table.get("exclude").is_none_or(strings),
+            "`exclude` is a list of strings, as in [\"192.0.2.0/24:22\"]"
+        );
         let settings = toml::Value::Table(table).try_into();
         settings.map_err(|error: toml::de::Error| anyhow!("{}", one_line(&error.to_string())))
     }
@@ -345,6 +354,21 @@ mod tests {
             error,
             "unknown key `idle-timout`; the nearest known one is `idle-timeout`"
         );
+    }
+
+    #[test]
+    fn an_error_is_one_line_and_repeats_no_address() {
+        let wrong = [
+            "exclude = \"198.51.100.7\"",
+            "exclude = [\"198.51.100.7\"",
+            "iface = [\"eth0\"]\nexclude = [198.51.100.7]",
+            "table-size = \"many\"",
+        ];
+        for text in wrong {
+            let error = format!("{:#}", Settings::from_toml(text).unwrap_err());
+            assert!(!error.contains("198.51"), "{error}");
+            assert_eq!(error.lines().count(), 1, "{error}");
+        }
     }
 
     #[test]

@@ -83,21 +83,38 @@ impl Wire {
         pace: Pace,
         more: impl Fn() -> bool,
     ) -> Result<u64> {
-        let start = Instant::now();
         let at_once = match pace {
             Pace::Full => (FULL_BURST / flows).max(1),
             Pace::PerSecond(_) => 1,
         };
         let mut rounds = 0;
         while more() {
-            generator.send(&self.left, flows * at_once)?;
+            self.send(generator, flows * at_once, pace)?;
             rounds += at_once;
-            if let Pace::PerSecond(rate) = pace {
-                let due = Duration::from_secs(1) * flows / rate.max(1) * rounds;
-                thread::sleep(due.saturating_sub(start.elapsed()));
-            }
         }
         Ok(rounds.into())
+    }
+
+    /// Sends so many packets; gives back how many these are.
+    ///
+    /// # Errors
+    /// As [`Generator::send`].
+    pub fn send(&self, generator: &Generator, packets: u32, pace: Pace) -> Result<u64> {
+        let Pace::PerSecond(rate) = pace else {
+            return Ok(generator.send(&self.left, packets)?.packets);
+        };
+        // Short calls: within one the kernel knows no pace.
+        let part = (rate / 40).max(1);
+        let start = Instant::now();
+        let mut sent = 0;
+        while sent < packets {
+            let now = part.min(packets - sent);
+            generator.send(&self.left, now)?;
+            sent += now;
+            let due = Duration::from_secs_f64(f64::from(sent) / f64::from(rate.max(1)));
+            thread::sleep(due.saturating_sub(start.elapsed()));
+        }
+        Ok(sent.into())
     }
 
     /// The metered end's counters, once they stand still.

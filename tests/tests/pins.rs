@@ -7,7 +7,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Result, ensure};
 use collector_common::names;
 use collector_tests::{
     binary::{Home, Running, assert_fails},

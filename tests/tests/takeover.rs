@@ -1,6 +1,6 @@
 //! Moments of a crash that random kills hardly ever hit, made on purpose.
 
-use std::{path::PathBuf, thread, time::Duration};
+use std::{fs, path::PathBuf, thread, time::Duration};
 
 use anyhow::{Context, Result};
 use aya::maps::{HashMap, Map, MapData};
@@ -67,7 +67,7 @@ impl Stage {
 
     /// The table as the dead and the next agent share it.
     fn table(&self) -> Result<HashMap<MapData, [u8; KEY], [u8; ENTRY]>> {
-        let mut instances = std::fs::read_dir(self.options().pin_root)?;
+        let mut instances = fs::read_dir(self.options().pin_root)?;
         let path: PathBuf = instances.next().context("nothing is pinned")??.path();
         let data = MapData::from_pin(path.join(names::FLOWS))?;
         Ok(HashMap::try_from(Map::HashMap(data))?)
@@ -81,11 +81,22 @@ impl Stage {
         let (summary, records) = meter.stop()?;
         let counts = records.iter().flat_map(|record| record.counts);
         let packets = counts.map(|tally| tally.packets).sum();
-        std::fs::remove_dir(self.options().pin_root)?;
+        assert_eq!(
+            fs::read_dir(self.options().pin_root)?.count(),
+            0,
+            "unpinned"
+        );
         assert_eq!(summary.balance.difference, 0, "{:?}", summary.balance);
         assert_eq!(summary.lost_in_crash.packets, 0);
         assert_eq!(summary.written.packets, summary.books.seen_total().packets);
         Ok((summary, packets))
+    }
+}
+
+impl Drop for Stage {
+    fn drop(&mut self) {
+        // A test that failed leaves pins.
+        let _ = fs::remove_dir_all(self.options().pin_root);
     }
 }
 

@@ -11,10 +11,13 @@ const EXISTS: i32 = -17;
 
 #[inline(always)]
 pub fn find(key: &FlowKey) -> Option<&'static mut FlowEntry> {
-    // SAFETY: entries are deleted only after a grace period in which they were marked CLOSING,
-    // so the memory stays this flow's while the program runs. Other CPUs hold the same entry:
-    // counters are added atomically, and what is stored plainly (times, window) is one word that
-    // any of them may win.
+    // SAFETY: the memory is the map's for as long as the program runs. It stays this flow's while
+    // packets are added, because entries are deleted only after a grace period in which they were
+    // marked CLOSING; a program that finds one later, just before it is deleted, sees the mark
+    // (and where it were stopped before it looks, for as long as a delete and an insert take, it
+    // would add to the flow that got the memory: no count is lost). Other CPUs hold the same
+    // entry: counters are added atomically, and what is stored plainly (times, window) is one
+    // word that any of them may win.
     FLOWS.get_ptr_mut(key).map(|entry| unsafe { &mut *entry })
 }
 

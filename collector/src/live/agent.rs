@@ -196,7 +196,9 @@ impl<T: Tap> Agent<T> {
             pipeline.sample(header, bytes);
         });
         let seeds = &mut self.seeds;
-        rings::drain_late(&mut self.kernel.late, rings[1], |late| seeds.add(late));
+        if seeds.has_room() {
+            rings::drain_late(&mut self.kernel.late, rings[1], |late| seeds.add(late));
+        }
     }
 
     /// One tick: closes what is due at `now` (nanoseconds since boot), writes and syncs it, puts
@@ -457,7 +459,7 @@ impl<T: Tap> Agent<T> {
         self.kernel
             .flows
             .walk(|flow| live = live.plus(flow.entry.unwritten()))?;
-        let balance = Balance::of(&books, &books, live, &self.taken());
+        let balance = Balance::at_rest(&books, live, self.taken().written, self.lost_in_crash);
         if let Some(pins) = &self.pins {
             pins.remove().context("unpinning")?;
         }

@@ -10,14 +10,15 @@ use collector_common::{
     wire::Tally,
 };
 
-/// Flows held between two ticks; past it they are written as they are.
+/// Flows held between two ticks. Past it packets wait in the ring, and where that is full they
+/// are counted as lost: a flood takes no more memory than this.
 const CAPACITY: usize = 1 << 18;
 
 /// Seeds of flows, by key and interface.
 #[derive(Default)]
 pub(super) struct Seeds {
     flows: HashMap<(FlowKey, u32), FlowEntry>,
-    /// Flows that ended while they were seeds, or that found no room.
+    /// Flows that ended while they were seeds.
     finished: Vec<Flow>,
     /// By CPU: late packets sent before the first record that this agent read, or since.
     sent: HashMap<u32, SentByCpu>,
@@ -29,6 +30,11 @@ struct SentByCpu {
 }
 
 impl Seeds {
+    /// Whether more packets may come.
+    pub(super) fn has_room(&self) -> bool {
+        self.flows.len() + self.finished.len() < CAPACITY
+    }
+
     /// Adds one packet.
     pub(super) fn add(&mut self, late: &Late) {
         self.sent.entry(late.cpu).or_insert(SentByCpu {
@@ -36,15 +42,6 @@ impl Seeds {
         });
         let seen = late.observation();
         let place = (late.key, late.ifindex);
-        if self.flows.len() >= CAPACITY && !self.flows.contains_key(&place) {
-            let mut entry = FlowEntry::opened_by(&seen, 0, late.user);
-            entry.observe::<Owned>(&seen);
-            self.finished.push(Flow {
-                key: late.key,
-                entry,
-            });
-            return;
-        }
         let fresh = || FlowEntry::opened_by(&seen, 0, late.user);
         let entry = self.flows.entry(place).or_insert_with(fresh);
         if entry.observe::<Owned>(&seen) == Outcome::Late {
@@ -152,6 +149,20 @@ mod tests {
         let (open, finished) = seeds.take();
         assert_eq!(total(&finished[0].entry).packets, 2);
         assert_eq!(total(&open[0].entry).packets, 2);
+    }
+
+    #[test]
+    fn a_flood_of_flows_fills_the_room_and_a_tick_empties_it() {
+        let mut seeds = Seeds::default();
+        let mut packet = late(tcp::SYN, 1);
+        for number in 0..CAPACITY {
+            assert!(seeds.has_room());
+            packet.key.port = [number as u16, (number >> 16) as u16];
+            seeds.add(&packet);
+        }
+        assert!(!seeds.has_room());
+        assert_eq!(seeds.take().0.len(), CAPACITY);
+        assert!(seeds.has_room());
     }
 
     #[test]
