@@ -1,22 +1,17 @@
 //! The agent: what it holds, how it starts, ticks and stops. Synchronous, time is an argument;
 //! `serve` drives it.
 
-use std::{
-    collections::HashSet,
-    os::fd::{AsFd, OwnedFd},
-};
+mod closing;
+mod preflight;
+mod watch;
 
-use anyhow::{Context, bail};
-use collector_common::{
-    books::Books,
-    expiry::{self, End},
-    flow::{Flow, Owned},
-    key::FlowKey,
-    schema::Lineage,
-    settings::{SECOND, Sweep},
-    wire::Tally,
-};
-use tracing::{info, warn};
+use std::os::fd::{AsFd, OwnedFd};
+
+use anyhow::Context;
+use collector_common::{books::Books, schema::Lineage, wire::Tally};
+use preflight::{refuse_old_kernel, refuse_pins};
+use tracing::info;
+use watch::{Fullness, HookWatch, report_recovery};
 
 use super::{
     Options,
@@ -24,16 +19,12 @@ use super::{
     conservation::{Amount, Balance, Status, Taken, by_hook, by_reason},
     interface::{Interface, refuse_stacked},
     kernel::{Kernel, pin_folder},
-    pins::{Instance, Lock, PinFolder, folders_naming},
-    rings, seeds,
+    pins::{Instance, Lock, PinFolder},
+    rings,
     seeds::Seeds,
     sys,
 };
-use crate::{
-    pipeline::{Pipeline, PipelineConfig, Tap, WallClock},
-    record::RecordId,
-    sink::{Outside, recover::Recovered},
-};
+use crate::pipeline::{Pipeline, PipelineConfig, Tap, WallClock};
 
 /// A running meter.
 pub struct Agent<T: Tap> {
@@ -216,143 +207,6 @@ impl<T: Tap> Agent<T> {
         Ok(())
     }
 
-    /// A pass over the table. The order makes it exact: mark, wait until nobody adds any more,
-    /// read, write, sync, delete; only then do packets of these keys open new entries.
-    fn pass(&mut self, now: u64, all: bool) -> anyhow::Result<()> {
-        self.drain();
-        let parameters = Sweep {
-            now,
-            pass: now,
-            committed: self.committed,
-            all: all.into(),
-            timeouts: self.options.timeouts,
-        };
-        let due = self
-            .kernel
-            .sweep(&parameters)
-            .context("sweeping the flow table")?;
-        if !due.is_empty() {
-            sys::grace_period().context("waiting for running programs")?;
-            self.drain();
-        }
-        self.pipeline.set_clock(wall_clock());
-        let closing = self.write_due(&due, all)?;
-        let next = self.put_back(&closing)?;
-        self.commit(now);
-        for key in &closing {
-            self.kernel
-                .flows
-                .delete(key)
-                .context("deleting a closed flow")?;
-        }
-        self.committed = now;
-        self.plant_or_write(&next)?;
-        self.commit(now);
-        Ok(())
-    }
-
-    /// Writes a record for each due key and returns those that are to be deleted.
-    fn write_due(&mut self, due: &[FlowKey], all: bool) -> anyhow::Result<HashSet<FlowKey>> {
-        let mut closing = HashSet::with_capacity(due.len());
-        for key in due {
-            let entry = self
-                .kernel
-                .flows
-                .get(key)
-                .context("reading a closing flow")?;
-            let Some(entry) = entry else { continue };
-            let mut flow = Flow { key: *key, entry };
-            // It may be closing already, by a packet: what came behind the snapshot is for the
-            // next pass, which commits the cut first.
-            if !entry.is_closing() {
-                self.write(&flow, End::Active);
-                continue;
-            }
-            closing.insert(*key);
-            let natural = expiry::natural_end(&entry);
-            let end = if all && !expiry::has_ended(&entry) {
-                End::Shutdown
-            } else {
-                natural
-            };
-            // A crash came between its record and its deletion: stragglers make a record of
-            // their own.
-            if self.pipeline.already_written(&record_id(&flow)) {
-                continue;
-            }
-            if let Some(rest) = self.seeds.take_rest_of(&flow) {
-                flow.entry.absorb::<Owned>(&rest);
-                self.late_written = self.late_written.plus(seeds::total(&rest));
-            }
-            self.write(&flow, end);
-        }
-        Ok(closing)
-    }
-
-    fn write(&mut self, flow: &Flow, end: End) {
-        let counts = flow.entry.counts();
-        // A part without packets is no record; one in the spool already is not written again.
-        let known = self.pipeline.already_written(&record_id(flow));
-        if counts[0].plus(counts[1]).packets > 0 && !known {
-            self.pipeline.flow_ended(flow, counts, end);
-        }
-    }
-
-    /// Late packets go back into the table, or are written as they are where it is full. Those
-    /// whose key is being closed wait until it is gone: they are returned.
-    fn put_back(&mut self, closing: &HashSet<FlowKey>) -> anyhow::Result<Vec<Flow>> {
-        let (open, finished) = self.seeds.take();
-        for flow in finished {
-            self.write_late(&flow, expiry::natural_end(&flow.entry));
-        }
-        let (next, open): (Vec<_>, Vec<_>) = open
-            .into_iter()
-            .partition(|flow| closing.contains(&flow.key));
-        self.plant_or_write(&open)?;
-        Ok(next)
-    }
-
-    /// Seeds go into the table, or are written where there is no room. A flow that began to
-    /// close, or was made by a packet, at the same moment takes its seed at the next tick.
-    fn plant_or_write(&mut self, seeds: &[Flow]) -> anyhow::Result<()> {
-        let planted = self
-            .kernel
-            .plant(seeds)
-            .context("putting late packets back")?;
-        let refused = seeds.iter().zip(planted).filter(|(_, planted)| !planted);
-        for (flow, _) in refused {
-            let entry = self.kernel.flows.get(&flow.key)?;
-            if entry.is_some_and(|entry| entry.ifindex == flow.entry.ifindex) {
-                self.seeds.keep(flow);
-            } else {
-                self.write_late(flow, End::Overflow);
-            }
-        }
-        Ok(())
-    }
-
-    fn write_late(&mut self, flow: &Flow, end: End) {
-        let mut flow = *flow;
-        self.late_id += 1;
-        flow.entry.id = self.late_id;
-        self.late_written = self.late_written.plus(seeds::total(&flow.entry));
-        self.pipeline.flow_ended(&flow, flow.entry.counts(), end);
-    }
-
-    fn commit(&mut self, now: u64) {
-        let outside = Outside {
-            late_written: self.late_written,
-            lost_in_crash: self.lost_in_crash,
-        };
-        let done = self
-            .pipeline
-            .commit(outside)
-            .and_then(|()| self.pipeline.rotate(now));
-        if let Err(error) = done {
-            warn!("writing: {error:#}; records wait in memory, then they are counted as unwritten");
-        }
-    }
-
     /// Everything about the agent at this moment; walks the table.
     ///
     /// # Errors
@@ -478,193 +332,11 @@ impl<T: Tap> Agent<T> {
     }
 }
 
-/// The oldest kernel that the programs were tried on.
-const OLDEST: (u32, u32) = (6, 1);
-
-/// # Errors
-/// A kernel before [`OLDEST`]; one that gives no number is tried.
-fn refuse_old_kernel() -> anyhow::Result<()> {
-    let name = nix::sys::utsname::uname().context("asking for the kernel's version")?;
-    let release = name.release().to_string_lossy().into_owned();
-    if version_of(&release).is_some_and(|version| version < OLDEST) {
-        let (major, minor) = OLDEST;
-        bail!("Linux {major}.{minor} or newer is needed, and this is {release}");
-    }
-    Ok(())
-}
-
-/// `6.1` of `6.1.0-28-amd64`.
-fn version_of(release: &str) -> Option<(u32, u32)> {
-    let mut numbers = release.split(|c: char| !c.is_ascii_digit()).map(str::parse);
-    Some((numbers.next()?.ok()?, numbers.next()?.ok()?))
-}
-
-/// What a crash left on the disk, and could not be taken up.
-fn report_recovery(recovered: &Recovered) {
-    if recovered.torn_bytes > 0 {
-        warn!(
-            bytes = recovered.torn_bytes,
-            "cut off an unfinished frame behind a spool"
-        );
-    }
-    for error in &recovered.left {
-        warn!("a spool stays as it is: {error}");
-    }
-}
-
-/// Pins that this agent would neither take over nor remove: programs of a dead one count on there.
-fn refuse_pins(
-    options: &Options,
-    interfaces: &[Interface],
-    ours: &PinFolder,
-) -> anyhow::Result<()> {
-    let found = folders_naming(&options.pin_root, interfaces)?;
-    let foreign =
-        |folder: &&PinFolder| folder.path() != ours.path() || (!options.pin && folder.holds_maps());
-    if let Some(folder) = found.iter().find(foreign) {
-        bail!(
-            "a dead agent of another version, of another set of interfaces or without --no-pin \
-             left programs and counts in {}; start the same once more to write them, or drop them \
-             with `collector detach --iface {}`",
-            folder.path().display(),
-            options.interfaces.join(" --iface ")
-        );
-    }
-    Ok(())
-}
-
-fn record_id(flow: &Flow) -> RecordId {
-    RecordId {
-        flow: flow.entry.id,
-        part: flow.entry.part,
-    }
-}
-
-/// Whether the hooks see what the interfaces count: another program may hide ours.
-struct HookWatch {
-    /// Counters of the interfaces when the agent started.
-    base: [Tally; 2],
-    seen_base: [Tally; 2],
-    looks: u32,
-    told: [bool; 2],
-}
-
-/// Ticks after which a hook that saw nothing is reported.
-const PATIENCE: u32 = 5;
-
-impl HookWatch {
-    fn new(interfaces: &[Interface], kernel: &Kernel) -> anyhow::Result<Self> {
-        let seen_base = Books::sum(&kernel.books.read()?).seen;
-        Ok(Self {
-            base: sum_counters(interfaces),
-            seen_base,
-            looks: 0,
-            told: [false; 2],
-        })
-    }
-
-    fn interface_counters(&self, interfaces: &[Interface]) -> [Tally; 2] {
-        let named = interfaces
-            .iter()
-            .filter_map(|one| Interface::named(&one.name).ok());
-        let now = sum_counters(&named.collect::<Vec<_>>());
-        [now[0].since(self.base[0]), now[1].since(self.base[1])]
-    }
-
-    fn look(&mut self, interfaces: &[Interface], kernel: &Kernel) {
-        if self.told == [true; 2] {
-            return;
-        }
-        let Ok(cpus) = kernel.books.read() else {
-            return;
-        };
-        let books = Books::sum(&cpus);
-        let counted = self.interface_counters(interfaces);
-        self.looks += 1;
-        for hook in collector_common::books::Hook::ALL {
-            let index = hook as usize;
-            let hook = hook.as_str();
-            let seen = books.seen[index].since(self.seen_base[index]).packets;
-            if self.told[index] {
-                continue;
-            }
-            if seen > 0 {
-                info!(hook, packets = seen, "the hook sees packets");
-                self.told[index] = true;
-            } else if counted[index].packets > 0 && self.looks >= PATIENCE {
-                warn!(
-                    hook,
-                    packets = counted[index].packets,
-                    "the interface carries packets that the hook does not see: another program \
-                     on it ends the chain before ours (`bpftool net`)"
-                );
-                self.told[index] = true;
-            }
-        }
-    }
-}
-
-/// Says when the table or a ring is too small, at most once a minute.
-#[derive(Default)]
-struct Fullness {
-    told: Books,
-    told_at: Option<u64>,
-}
-
-impl Fullness {
-    fn look(&mut self, books: &Books, now: u64) {
-        let quiet = 60 * SECOND;
-        if self
-            .told_at
-            .is_some_and(|then| now.saturating_sub(then) < quiet)
-        {
-            return;
-        }
-        let overflow = books.overflow.saturating_sub(self.told.overflow);
-        let samples = books.samples_lost.saturating_sub(self.told.samples_lost);
-        if overflow > 0 {
-            warn!(
-                packets = overflow,
-                "the flow table was full; these packets are in records of their own (see \
-                 --table-size)"
-            );
-        }
-        if samples > 0 {
-            warn!(
-                samples,
-                "the ring of payload samples was full; labels suffer (see --sample-ring)"
-            );
-        }
-        if overflow + samples > 0 {
-            self.told = *books;
-            self.told_at = Some(now);
-        }
-    }
-}
-
-fn sum_counters(interfaces: &[Interface]) -> [Tally; 2] {
-    interfaces.iter().fold([Tally::default(); 2], |sum, one| {
-        [sum[0].plus(one.counters[0]), sum[1].plus(one.counters[1])]
-    })
-}
-
 /// How boot time and UTC stand to each other now.
 #[must_use]
 pub fn wall_clock() -> WallClock {
     let offset = i128::from(sys::wall_time()) - i128::from(sys::boot_time());
     WallClock {
         boot_to_utc_offset_ns: i64::try_from(offset).unwrap_or(0),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::version_of;
-
-    #[test]
-    fn a_kernel_release_starts_with_its_version() {
-        assert_eq!(version_of("6.1.0-28-amd64"), Some((6, 1)));
-        assert_eq!(version_of("5.15.0"), Some((5, 15)));
-        assert_eq!(version_of("nonsense"), None);
     }
 }

@@ -1,5 +1,6 @@
 //! Late and overflow packets between the ring and the table: one seed per flow, kept for
-//! one tick (two, where a seed meets its flow's closing), so that a crash loses little of them.
+//! half a second (to the next tick, where a seed meets its flow's closing), so that a crash loses
+//! little of them.
 
 use std::collections::HashMap;
 
@@ -33,6 +34,11 @@ impl Seeds {
     /// Whether more packets may come.
     pub(super) fn has_room(&self) -> bool {
         self.flows.len() + self.finished.len() < CAPACITY
+    }
+
+    /// Nothing waits.
+    pub(super) fn is_empty(&self) -> bool {
+        self.flows.is_empty() && self.finished.is_empty()
     }
 
     /// Adds one packet.

@@ -17,6 +17,8 @@ use super::{
 };
 use crate::pipeline::Tap;
 
+/// Between two passes over the table.
+const TICK: Duration = Duration::from_secs(1);
 /// How often the rings are looked at; a ring that fills up wakes the agent before.
 const DRAIN_EVERY: Duration = Duration::from_millis(100);
 /// A client that does not read its answer is let go.
@@ -33,8 +35,11 @@ pub async fn serve<T: Tap>(mut agent: Agent<T>, run_root: &Path) -> anyhow::Resu
     let (samples, late) = (samples?, late?);
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
-    let mut ticks = interval_at(Instant::now() + until_next_second(), Duration::from_secs(1));
+    let mut ticks = interval_at(Instant::now() + until_next_second(), TICK);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
+    let halfway = Instant::now() + until_next_second() + TICK / 2;
+    let mut settles = interval_at(halfway, TICK);
+    settles.set_missed_tick_behavior(MissedTickBehavior::Skip);
     let mut drains = interval_at(Instant::now() + DRAIN_EVERY, DRAIN_EVERY);
     drains.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
@@ -42,6 +47,7 @@ pub async fn serve<T: Tap>(mut agent: Agent<T>, run_root: &Path) -> anyhow::Resu
             _ = terminate.recv() => break,
             _ = interrupt.recv() => break,
             _ = ticks.tick() => agent.tick(sys::boot_time())?,
+            _ = settles.tick() => agent.settle(sys::boot_time())?,
             _ = drains.tick() => agent.drain(),
             ready = samples.readable() => { agent.drain(); ready?.clear_ready(); }
             ready = late.readable() => { agent.drain(); ready?.clear_ready(); }
