@@ -53,8 +53,11 @@ impl Interface {
             lower: None,
             counters: [Tally::default(); 2],
         };
+        // The device below lies in another namespace, and its number is one of there.
+        let mut elsewhere = false;
         for attribute in message.attributes {
             match attribute {
+                LinkAttribute::LinkNetNsId(_) => elsewhere = true,
                 LinkAttribute::Mtu(mtu) => found.mtu = mtu,
                 LinkAttribute::Controller(index) => found.controller = Some(index),
                 LinkAttribute::Link(index) => found.lower = Some(index),
@@ -75,6 +78,9 @@ impl Interface {
                 }
                 _ => {}
             }
+        }
+        if elsewhere {
+            found.lower = None;
         }
         Ok(found)
     }

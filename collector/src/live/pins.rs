@@ -111,7 +111,10 @@ impl PinFolder {
         for entry in entries {
             fs::remove_file(entry?.path())?;
         }
-        fs::remove_dir(&self.path)
+        fs::remove_dir(&self.path)?;
+        // The folder above, when nobody else is in it.
+        let _ = self.path.parent().map(fs::remove_dir);
+        Ok(())
     }
 
     /// Compares a pinned map with what this binary declares. aya would reuse it unseen, and a
