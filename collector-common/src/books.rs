@@ -1,5 +1,8 @@
 //! The books: every packet that a hook saw is in a flow or under exactly one reason.
 
+#[cfg(feature = "std")]
+use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
+
 use crate::wire::Tally;
 
 /// Where a packet was seen.
@@ -78,15 +81,7 @@ impl Reason {
 
 /// Counters of one CPU. seen = metered + reasons, weighted in wire segments.
 #[repr(C)]
-#[cfg_attr(
-    feature = "std",
-    derive(
-        zerocopy::FromBytes,
-        zerocopy::IntoBytes,
-        zerocopy::Immutable,
-        zerocopy::KnownLayout
-    )
-)]
+#[cfg_attr(feature = "std", derive(FromBytes, Immutable, IntoBytes, KnownLayout))]
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Books {
     /// By [`Hook`].

@@ -1,5 +1,8 @@
 //! Records that the kernel hands to the agent through the rings.
 
+#[cfg(feature = "std")]
+use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
+
 use crate::{
     books::Hook,
     key::{FlowKey, Side},
@@ -9,15 +12,7 @@ use crate::{
 
 /// In front of the bytes of a payload sample. 32 bytes, 8-byte aligned.
 #[repr(C)]
-#[cfg_attr(
-    feature = "std",
-    derive(
-        zerocopy::FromBytes,
-        zerocopy::IntoBytes,
-        zerocopy::Immutable,
-        zerocopy::KnownLayout
-    )
-)]
+#[cfg_attr(feature = "std", derive(FromBytes, Immutable, IntoBytes, KnownLayout))]
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct SampleHeader {
     /// [`crate::flow::FlowEntry::id`].
@@ -69,15 +64,7 @@ pub enum LateKind {
 
 /// One packet that could not be added to an entry. Layout: `repr(C)`, 8-byte aligned.
 #[repr(C)]
-#[cfg_attr(
-    feature = "std",
-    derive(
-        zerocopy::FromBytes,
-        zerocopy::IntoBytes,
-        zerocopy::Immutable,
-        zerocopy::KnownLayout
-    )
-)]
+#[cfg_attr(feature = "std", derive(FromBytes, Immutable, IntoBytes, KnownLayout))]
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Late {
     /// Its flow.

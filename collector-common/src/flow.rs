@@ -3,6 +3,9 @@
 //! The kernel shares an entry between CPUs, so it adds atomically; the host owns its entries.
 //! [`Arithmetic`] is the only difference between the two.
 
+#[cfg(feature = "std")]
+use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
+
 use crate::{
     books::Hook,
     expiry::{self, End},
@@ -92,15 +95,7 @@ impl OpenerBasis {
 
 /// Counters and state of one direction.
 #[repr(C)]
-#[cfg_attr(
-    feature = "std",
-    derive(
-        zerocopy::FromBytes,
-        zerocopy::IntoBytes,
-        zerocopy::Immutable,
-        zerocopy::KnownLayout
-    )
-)]
+#[cfg_attr(feature = "std", derive(FromBytes, Immutable, IntoBytes, KnownLayout))]
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Direction {
     /// Wire packets and bytes.
@@ -119,15 +114,7 @@ pub const NO_USER: u32 = u32::MAX;
 /// Layout: `repr(C)`, 8-byte aligned, no implicit padding; what every packet touches comes
 /// first. Times are nanoseconds since boot.
 #[repr(C)]
-#[cfg_attr(
-    feature = "std",
-    derive(
-        zerocopy::FromBytes,
-        zerocopy::IntoBytes,
-        zerocopy::Immutable,
-        zerocopy::KnownLayout
-    )
-)]
+#[cfg_attr(feature = "std", derive(FromBytes, Immutable, IntoBytes, KnownLayout))]
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct FlowEntry {
     /// Bits of [`state`].
@@ -447,15 +434,7 @@ fn opener(seen: &Observation) -> (Side, OpenerBasis) {
 
 /// A flow with its key, as events carry it and as seeds go back into the table.
 #[repr(C)]
-#[cfg_attr(
-    feature = "std",
-    derive(
-        zerocopy::FromBytes,
-        zerocopy::IntoBytes,
-        zerocopy::Immutable,
-        zerocopy::KnownLayout
-    )
-)]
+#[cfg_attr(feature = "std", derive(FromBytes, Immutable, IntoBytes, KnownLayout))]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub struct Flow {
     /// Endpoints and transport.

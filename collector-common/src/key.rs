@@ -1,6 +1,9 @@
 //! The flow key: two endpoints in a fixed order, transport and IP version (RFC 7011, section 2,
 //! biflow form of RFC 5103).
 
+#[cfg(feature = "std")]
+use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
+
 use core::fmt;
 
 /// An IP address in two words as it lies in the packet (network byte order, read natively).
@@ -9,15 +12,7 @@ use core::fmt;
 /// The type has no `Display` and no `Serialize`, and its `Debug` hides the value: an address
 /// never reaches a file or a log.
 #[repr(C)]
-#[cfg_attr(
-    feature = "std",
-    derive(
-        zerocopy::FromBytes,
-        zerocopy::IntoBytes,
-        zerocopy::Immutable,
-        zerocopy::KnownLayout
-    )
-)]
+#[cfg_attr(feature = "std", derive(FromBytes, Immutable, IntoBytes, KnownLayout))]
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub struct Address {
     high: u64,
@@ -116,15 +111,7 @@ impl Side {
 ///
 /// Layout: 40 bytes, no implicit padding (the kernel hashes all of them).
 #[repr(C)]
-#[cfg_attr(
-    feature = "std",
-    derive(
-        zerocopy::FromBytes,
-        zerocopy::IntoBytes,
-        zerocopy::Immutable,
-        zerocopy::KnownLayout
-    )
-)]
+#[cfg_attr(feature = "std", derive(FromBytes, Immutable, IntoBytes, KnownLayout))]
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
 pub struct FlowKey {
     /// Addresses of the two endpoints.

@@ -1,5 +1,8 @@
 //! Settings that cross into the kernel, and the layouts of the maps that hold them.
 
+#[cfg(feature = "std")]
+use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
+
 use crate::key::Address;
 
 /// Nanoseconds in a second.
@@ -10,15 +13,7 @@ pub const DEFAULT_TABLE_SIZE: u32 = 262_144;
 
 /// When flows end, in nanoseconds.
 #[repr(C)]
-#[cfg_attr(
-    feature = "std",
-    derive(
-        zerocopy::FromBytes,
-        zerocopy::IntoBytes,
-        zerocopy::Immutable,
-        zerocopy::KnownLayout
-    )
-)]
+#[cfg_attr(feature = "std", derive(FromBytes, Immutable, IntoBytes, KnownLayout))]
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Timeouts {
     /// Quiet for this long.
@@ -49,15 +44,7 @@ impl Default for Timeouts {
 
 /// Parameters of one pass over the table.
 #[repr(C)]
-#[cfg_attr(
-    feature = "std",
-    derive(
-        zerocopy::FromBytes,
-        zerocopy::IntoBytes,
-        zerocopy::Immutable,
-        zerocopy::KnownLayout
-    )
-)]
+#[cfg_attr(feature = "std", derive(FromBytes, Immutable, IntoBytes, KnownLayout))]
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Sweep {
     /// The tick's time, nanoseconds since boot.
@@ -75,15 +62,7 @@ pub struct Sweep {
 /// What the exclusion trie is searched with, behind the prefix length that the trie itself keeps
 /// (`struct bpf_lpm_trie_key`). IPv4 stands behind twelve zero bytes, as in [`Address`].
 #[repr(C)]
-#[cfg_attr(
-    feature = "std",
-    derive(
-        zerocopy::FromBytes,
-        zerocopy::IntoBytes,
-        zerocopy::Immutable,
-        zerocopy::KnownLayout
-    )
-)]
+#[cfg_attr(feature = "std", derive(FromBytes, Immutable, IntoBytes, KnownLayout))]
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct Prefix {
     /// 4 or 6 in its last byte, so that no IPv6 prefix covers IPv4.
@@ -120,15 +99,7 @@ pub const PORTS_PER_RULE: usize = 8;
 
 /// Which ports of a prefix are excluded.
 #[repr(C)]
-#[cfg_attr(
-    feature = "std",
-    derive(
-        zerocopy::FromBytes,
-        zerocopy::IntoBytes,
-        zerocopy::Immutable,
-        zerocopy::KnownLayout
-    )
-)]
+#[cfg_attr(feature = "std", derive(FromBytes, Immutable, IntoBytes, KnownLayout))]
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct PortSet {
     /// How many of `ports` count; 0: every port and every transport.

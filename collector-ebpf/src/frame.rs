@@ -1,5 +1,7 @@
 //! One door to packet bytes, and what the meter asks of a frame whatever hook brought it.
 
+use core::mem::MaybeUninit;
+
 use collector_common::{
     packet::{Bytes, Link, Packet, Refusal, parse_into},
     wire::Tally,
@@ -9,14 +11,8 @@ use crate::maps::scratch;
 
 /// A frame at a hook.
 pub trait Frame {
-    /// Reads across fragments, slower than [`Direct`].
-    type Loading<'a>: Bytes
-    where
-        Self: 'a;
     /// The part that the program can read directly.
     fn direct(&self) -> Direct;
-    /// All of it.
-    fn loading(&self) -> Self::Loading<'_>;
     /// What it stood for on the wire.
     fn wire(&self, packet: &Packet) -> Tally;
     /// Bytes at hand, across fragments.
@@ -37,7 +33,7 @@ pub trait Frame {
 #[inline(always)]
 pub fn headers<F: Frame>(frame: &F, link: Link, packet: &mut Packet) -> Result<(), Refusal> {
     let parsed = match parse_into(&frame.direct(), link, packet) {
-        Err(Refusal::Short) => parse_into(&frame.loading(), link, packet),
+        Err(Refusal::Short) => parse_into(&Loading(frame), link, packet),
         parsed => parsed,
     };
     scratch::settle(packet);
@@ -74,6 +70,28 @@ impl Bytes for Direct {
         // SAFETY: the comparison above proves N bytes at `from` below the packet's end; any
         // bytes are a valid array, which needs no alignment.
         Some(unsafe { (from as *const [u8; N]).read_unaligned() })
+    }
+
+    #[inline(always)]
+    fn forget(&self, offset: usize) -> usize {
+        scratch::forget(offset)
+    }
+}
+
+/// All bytes of a frame, read by the helper that crosses fragments; slower than [`Direct`].
+pub struct Loading<'a, F>(&'a F);
+
+impl<F: Frame> Bytes for Loading<'_, F> {
+    #[inline(always)]
+    fn read<const N: usize>(&self, offset: usize) -> Option<[u8; N]> {
+        let mut bytes = MaybeUninit::<[u8; N]>::uninit();
+        // SAFETY: there is room for N bytes, a constant of at least 1.
+        let copied = unsafe {
+            self.0
+                .copy(offset as u32, bytes.as_mut_ptr().cast(), N as u32)
+        };
+        // SAFETY: all N bytes are written when the copy was done.
+        copied.then(|| unsafe { bytes.assume_init() })
     }
 
     #[inline(always)]

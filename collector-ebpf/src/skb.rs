@@ -1,7 +1,5 @@
 //! A frame at a TC hook: a socket buffer, which may stand for many frames of the wire.
 
-use core::mem::MaybeUninit;
-
 use aya_ebpf::{
     EbpfContext,
     bindings::__sk_buff,
@@ -11,14 +9,11 @@ use aya_ebpf::{
 use collector_common::{
     books::Hook,
     flow::NO_USER,
-    packet::{Bytes, Packet},
+    packet::Packet,
     wire::{Buffer, Tally},
 };
 
-use crate::{
-    frame::{Direct, Frame},
-    maps::scratch,
-};
+use crate::frame::{Direct, Frame};
 
 /// What `bpf_get_socket_uid` says where there is no full socket (DEFAULT_OVERFLOWUID).
 const OVERFLOW_UID: u32 = 65_534;
@@ -58,19 +53,9 @@ impl<'a> SkbFrame<'a> {
 }
 
 impl Frame for SkbFrame<'_> {
-    type Loading<'b>
-        = Loading<'b>
-    where
-        Self: 'b;
-
     #[inline(always)]
     fn direct(&self) -> Direct {
         Direct::new(self.ctx.data(), self.ctx.data_end())
-    }
-
-    #[inline(always)]
-    fn loading(&self) -> Loading<'_> {
-        Loading(self.ctx)
     }
 
     #[inline(always)]
@@ -109,31 +94,5 @@ impl Frame for SkbFrame<'_> {
             OVERFLOW_UID => NO_USER,
             user => user,
         }
-    }
-}
-
-/// Reads by helper, across the buffer's fragments.
-pub struct Loading<'a>(&'a TcContext);
-
-impl Bytes for Loading<'_> {
-    #[inline(always)]
-    fn read<const N: usize>(&self, offset: usize) -> Option<[u8; N]> {
-        let mut bytes = MaybeUninit::<[u8; N]>::uninit();
-        // SAFETY: the helper writes N bytes to a place of N bytes, or fails.
-        let done = unsafe {
-            bpf_skb_load_bytes(
-                self.0.as_ptr().cast(),
-                offset as u32,
-                bytes.as_mut_ptr().cast(),
-                N as u32,
-            )
-        };
-        // SAFETY: the helper returned 0, so all N bytes are written.
-        (done == 0).then(|| unsafe { bytes.assume_init() })
-    }
-
-    #[inline(always)]
-    fn forget(&self, offset: usize) -> usize {
-        scratch::forget(offset)
     }
 }

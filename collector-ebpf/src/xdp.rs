@@ -1,22 +1,13 @@
 //! A frame at the XDP hook: what the wire brought, before any offload.
 
-use core::mem::MaybeUninit;
-
 use aya_ebpf::{
     EbpfContext,
     helpers::{bpf_xdp_get_buff_len, bpf_xdp_load_bytes},
     programs::XdpContext,
 };
-use collector_common::{
-    flow::NO_USER,
-    packet::{Bytes, Packet},
-    wire::Tally,
-};
+use collector_common::{flow::NO_USER, packet::Packet, wire::Tally};
 
-use crate::{
-    frame::{Direct, Frame},
-    maps::scratch,
-};
+use crate::frame::{Direct, Frame};
 
 pub struct XdpFrame<'a> {
     ctx: &'a XdpContext,
@@ -30,19 +21,9 @@ impl<'a> XdpFrame<'a> {
 }
 
 impl Frame for XdpFrame<'_> {
-    type Loading<'b>
-        = Loading<'b>
-    where
-        Self: 'b;
-
     #[inline(always)]
     fn direct(&self) -> Direct {
         Direct::new(self.ctx.data(), self.ctx.data_end())
-    }
-
-    #[inline(always)]
-    fn loading(&self) -> Loading<'_> {
-        Loading(self.ctx)
     }
 
     #[inline(always)]
@@ -73,31 +54,5 @@ impl Frame for XdpFrame<'_> {
     #[inline(always)]
     fn user(&self) -> u32 {
         NO_USER
-    }
-}
-
-/// Reads by helper, across fragments.
-pub struct Loading<'a>(&'a XdpContext);
-
-impl Bytes for Loading<'_> {
-    #[inline(always)]
-    fn read<const N: usize>(&self, offset: usize) -> Option<[u8; N]> {
-        let mut bytes = MaybeUninit::<[u8; N]>::uninit();
-        // SAFETY: the helper writes N bytes to a place of N bytes, or fails.
-        let done = unsafe {
-            bpf_xdp_load_bytes(
-                self.0.as_ptr().cast(),
-                offset as u32,
-                bytes.as_mut_ptr().cast(),
-                N as u32,
-            )
-        };
-        // SAFETY: the helper returned 0, so all N bytes are written.
-        (done == 0).then(|| unsafe { bytes.assume_init() })
-    }
-
-    #[inline(always)]
-    fn forget(&self, offset: usize) -> usize {
-        scratch::forget(offset)
     }
 }

@@ -1,5 +1,8 @@
 //! The payload window: which of a flow's first bytes are sampled.
 
+#[cfg(feature = "std")]
+use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
+
 use crate::packet::{Packet, protocol, tcp};
 
 /// Payload bytes sampled from the opener.
@@ -12,15 +15,7 @@ pub const WINDOW_SEGMENTS: u8 = 8;
 /// The payload window of one direction. Eight bytes, read and written as one word: two CPUs may
 /// take the same segment twice, never tear the state.
 #[repr(C, align(8))]
-#[cfg_attr(
-    feature = "std",
-    derive(
-        zerocopy::FromBytes,
-        zerocopy::IntoBytes,
-        zerocopy::Immutable,
-        zerocopy::KnownLayout
-    )
-)]
+#[cfg_attr(feature = "std", derive(FromBytes, Immutable, IntoBytes, KnownLayout))]
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Window {
     /// TCP: sequence number of offset 0 (ISN + 1, mid-stream the first seen).
