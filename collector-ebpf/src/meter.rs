@@ -85,7 +85,7 @@ fn open<F: Frame>(
 
 /// Unique while the table lives: the CPU in the upper 16 bits, its count below.
 #[inline(always)]
-pub fn next_id(books: &mut Books) -> u64 {
+fn next_id(books: &mut Books) -> u64 {
     books.flows += 1;
     (u64::from(cpu()) << 48) | books.flows
 }

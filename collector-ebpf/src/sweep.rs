@@ -14,10 +14,7 @@ use collector_common::{
     key::FlowKey,
 };
 
-use crate::{
-    maps::{Atomic, books, flows, scratch, sweep},
-    meter::next_id,
-};
+use crate::maps::{Atomic, books, flows, scratch, sweep};
 
 /// `struct bpf_iter_meta` (include/linux/bpf.h).
 #[repr(C)]
@@ -89,7 +86,7 @@ fn load(ctx: &TcContext, index: usize, seed: &mut Flow) -> bool {
 }
 
 #[inline(always)]
-fn plant(seed: &mut Flow) -> bool {
+fn plant(seed: &Flow) -> bool {
     let Some(books) = books::get() else {
         return false;
     };
@@ -98,11 +95,8 @@ fn plant(seed: &mut Flow) -> bool {
         .plus(seed.entry.directions[1].tally);
     let planted = match flows::find(&seed.key) {
         Some(entry) => join(entry, &seed.entry),
-        None => {
-            seed.entry.id = next_id(books);
-            // Another CPU may make the entry meanwhile: then this seed stays the agent's.
-            flows::insert_new(&seed.key, &seed.entry)
-        }
+        // Another CPU may make the entry meanwhile: then this seed stays the agent's.
+        None => flows::insert_new(&seed.key, &seed.entry),
     };
     if planted {
         books::add(&mut books.settled, wire);

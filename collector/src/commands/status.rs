@@ -66,6 +66,9 @@ fn table(status: &Status) -> Result<String, std::fmt::Error> {
     writeln!(out, "\n{:<26}{:>16}{:>20}", "", "packets", "bytes")?;
     for (hook, seen) in &status.seen {
         row(&mut out, &format!("seen, {hook}"), seen.packets, seen.bytes)?;
+        if let Some(here) = status.seen_since_start.get(hook) {
+            row(&mut out, "  since this start", here.packets, here.bytes)?;
+        }
         if let Some(counted) = status.interface.get(hook) {
             row(
                 &mut out,

@@ -39,7 +39,7 @@ pub struct Agent<T: Tap> {
     /// Of late packets, what is in records: see [`Taken`].
     late_written: Tally,
     lost_in_crash: Tally,
-    /// Of the last record that never had an entry.
+    /// Of the last flow that late packets made.
     late_id: u64,
     /// The last pass whose cuts are on disk.
     committed: u64,
@@ -51,7 +51,7 @@ pub struct Agent<T: Tap> {
     _lock: Lock,
 }
 
-/// Ids of records that never had an entry: above those of any CPU's flows, and counted from the
+/// Ids of flows that late packets make: above those of any CPU's flows, and counted from the
 /// time since boot in microseconds, so that those of the next agent are others.
 const LATE_IDS: u64 = 0xffff << 48;
 
@@ -236,6 +236,7 @@ impl<T: Tap> Agent<T> {
             written: taken.written.into(),
             flows_written: self.flows_written(),
             seen: by_hook(&after.seen),
+            seen_since_start: by_hook(&self.watch.seen(&after)),
             interface: by_hook(&self.watch.interface_counters(&self.interfaces)),
             packets_per_second: self.packets_per_second(),
             reasons: by_reason(&after),

@@ -115,9 +115,11 @@ pub struct Status {
     pub written: Amount,
     /// Records and failed flows written.
     pub flows_written: u64,
-    /// By hook: what the programs saw.
+    /// By hook: what the programs saw since the maps were made, by agents before this one too.
     pub seen: BTreeMap<String, Amount>,
-    /// By hook: what the interfaces' drivers counted meanwhile. They count buffers, not segments,
+    /// By hook: of it, since this agent started.
+    pub seen_since_start: BTreeMap<String, Amount>,
+    /// By hook: what the interfaces' drivers counted since then. They count buffers, not segments,
     /// where offloads are on.
     pub interface: BTreeMap<String, Amount>,
     /// Packets a second over the last seconds, both hooks.

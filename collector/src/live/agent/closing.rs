@@ -118,9 +118,12 @@ impl<T: Tap> Agent<T> {
     /// Late packets go back into the table, or are written as they are where it is full. Those
     /// whose key is being closed wait until it is gone: they are returned.
     fn put_back(&mut self, closing: &HashSet<FlowKey>) -> anyhow::Result<Vec<Flow>> {
-        let (open, finished) = self.seeds.take();
+        let (mut open, finished) = self.seeds.take();
         for flow in finished {
             self.write_late(&flow, expiry::natural_end(&flow.entry));
+        }
+        for flow in &mut open {
+            flow.entry.id = self.next_late_id();
         }
         let (next, open): (Vec<_>, Vec<_>) = open
             .into_iter()
@@ -148,10 +151,16 @@ impl<T: Tap> Agent<T> {
         Ok(())
     }
 
+    /// The id of a flow that late packets make; drawn here, since a program that the agent runs
+    /// must not share a counter with those that packets run.
+    fn next_late_id(&mut self) -> u64 {
+        self.late_id += 1;
+        self.late_id
+    }
+
     fn write_late(&mut self, flow: &Flow, end: End) {
         let mut flow = *flow;
-        self.late_id += 1;
-        flow.entry.id = self.late_id;
+        flow.entry.id = self.next_late_id();
         self.late_written = self.late_written.plus(seeds::total(&flow.entry));
         self.pipeline.flow_ended(&flow, flow.entry.counts(), end);
     }

@@ -54,6 +54,11 @@ impl HookWatch {
         [now[0].since(self.base[0]), now[1].since(self.base[1])]
     }
 
+    /// What the hooks saw since this agent started.
+    pub(super) fn seen(&self, books: &Books) -> [Tally; 2] {
+        [0, 1].map(|hook: usize| books.seen[hook].since(self.seen_base[hook]))
+    }
+
     pub(super) fn look(&mut self, interfaces: &[Interface], kernel: &Kernel) {
         if self.told == [true; 2] {
             return;
@@ -67,7 +72,7 @@ impl HookWatch {
         for hook in Hook::ALL {
             let index = hook as usize;
             let hook = hook.as_str();
-            let seen = books.seen[index].since(self.seen_base[index]).packets;
+            let seen = self.seen(&books)[index].packets;
             if self.told[index] {
                 continue;
             }
