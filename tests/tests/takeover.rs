@@ -82,7 +82,7 @@ impl Stage {
         let counts = records.iter().flat_map(|record| record.counts);
         let packets = counts.map(|tally| tally.packets).sum();
         assert_eq!(
-            fs::read_dir(self.options().pin_root)?.count(),
+            fs::read_dir(self.options().pin_root).map_or(0, Iterator::count),
             0,
             "unpinned"
         );

@@ -39,6 +39,8 @@ pub struct Agent<T: Tap> {
     /// Of late packets, what is in records: see [`Taken`].
     late_written: Tally,
     lost_in_crash: Tally,
+    /// The disk takes nothing at the moment, and that has been said.
+    disk_failing: bool,
     /// Of the last flow that late packets made.
     late_id: u64,
     /// The last pass whose cuts are on disk.
@@ -113,6 +115,7 @@ impl<T: Tap> Agent<T> {
             pins,
             late_written: Tally::default(),
             lost_in_crash: Tally::default(),
+            disk_failing: false,
             late_id: LATE_IDS | (now / 1_000),
             committed: if fresh { committed } else { 0 },
             rate: [(0, now); 2],
@@ -299,14 +302,29 @@ impl<T: Tap> Agent<T> {
     /// # Errors
     /// Where a step failed; the steps behind it are still tried.
     pub fn stop(mut self) -> anyhow::Result<(Summary, T)> {
-        for hook in std::mem::take(&mut self.hooks) {
-            hook.detach()?;
+        let hooks = std::mem::take(&mut self.hooks);
+        let detached: Vec<_> = hooks.into_iter().map(Attachment::detach).collect();
+        let summary = self.write_all();
+        let closed = self.pipeline.close(sys::boot_time());
+        detached.into_iter().collect::<Result<(), _>>()?;
+        // What could not be written stays pinned for the next agent.
+        let summary = summary?;
+        if let Some(pins) = &self.pins {
+            pins.remove().context("unpinning")?;
         }
+        let tap = closed.context("closing the file; its spool stays")?;
+        Ok((summary, tap))
+    }
+
+    /// Writes all that is live, when no hook brings packets any more.
+    fn write_all(&mut self) -> anyhow::Result<Summary> {
         sys::grace_period().context("waiting for running programs")?;
         let now = sys::boot_time();
         self.pass(now, false)?;
-        // A seed that went back in on the first round leaves on the second.
-        for round in 1..=2 {
+        // A seed that goes back in on one round leaves on the next.
+        let mut round = 0;
+        while round < 2 || (!self.seeds.is_empty() && round < MAX_ROUNDS) {
+            round += 1;
             self.pass(now + round, true)?;
         }
         let books = Books::sum(&self.kernel.books.read()?);
@@ -314,24 +332,19 @@ impl<T: Tap> Agent<T> {
         self.kernel
             .flows
             .walk(|flow| live = live.plus(flow.entry.unwritten()))?;
-        let balance = Balance::at_rest(&books, live, self.taken().written, self.lost_in_crash);
-        if let Some(pins) = &self.pins {
-            pins.remove().context("unpinning")?;
-        }
-        let summary = Summary {
+        let written = self.taken().written;
+        Ok(Summary {
+            balance: Balance::at_rest(&books, live, written, self.lost_in_crash),
             books,
-            written: self.taken().written,
+            written,
             flows: self.flows_written(),
             lost_in_crash: self.lost_in_crash,
-            balance,
-        };
-        let tap = self
-            .pipeline
-            .close(now)
-            .context("closing the file; its spool stays")?;
-        Ok((summary, tap))
+        })
     }
 }
+
+/// More than the rounds in which the largest ring of late packets passes through the seeds.
+const MAX_ROUNDS: u64 = 64;
 
 /// How boot time and UTC stand to each other now.
 #[must_use]

@@ -46,7 +46,7 @@ const PARTS: &[Row] = &[
     ("deny", "licences, bans, sources of dependencies", &[], deny),
     ("unit", "unit tests of every crate", &[], unit),
     (
-        "peers",
+        "packages",
         "the tests' peers (Debian packages) and /sys/fs/bpf",
         &[],
         peers,
@@ -71,7 +71,7 @@ pub(super) fn all(workspace: &Workspace) -> Result<Vec<Part>> {
     let across = across.into_iter().map(|name| Part {
         name,
         about: "tests across crates, with kernel programs (as root)",
-        needs: &["build", "peers"],
+        needs: &["build", "packages"],
         run: across_crates,
     });
     Ok(fixed.chain(across).collect())

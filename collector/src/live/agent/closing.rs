@@ -9,7 +9,7 @@ use collector_common::{
     key::FlowKey,
     settings::Sweep,
 };
-use tracing::warn;
+use tracing::{info, warn};
 
 use super::{
     super::{seeds, sys},
@@ -174,8 +174,16 @@ impl<T: Tap> Agent<T> {
             .pipeline
             .commit(outside)
             .and_then(|()| self.pipeline.rotate(now));
-        if let Err(error) = done {
-            warn!("writing: {error:#}; records wait in memory, then they are counted as unwritten");
+        match done {
+            Err(error) if !self.disk_failing => {
+                warn!("{error}; records wait in memory, then they are counted as unwritten");
+                self.disk_failing = true;
+            }
+            Ok(()) if self.disk_failing => {
+                info!("the output folder takes records again");
+                self.disk_failing = false;
+            }
+            _ => {}
         }
     }
 }
