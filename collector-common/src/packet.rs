@@ -12,8 +12,12 @@ pub trait Bytes {
     /// `N` bytes from `offset` on, or `None` where fewer are there.
     fn read<const N: usize>(&self, offset: usize) -> Option<[u8; N]>;
 
+    /// True for a reader that leaves rare headers to a slower one: [`parse_into`] says
+    /// [`Refusal::Short`] where it meets an IPv6 extension header.
+    const HURRIED: bool = false;
+
     /// The same number. The kernel's verifier follows every value an offset can have through
-    /// every turn of a loop; there this makes it forget, so that the turns look alike.
+    /// every header; there this makes it forget, so that the ways to a header look alike.
     #[inline(always)]
     fn forget(&self, offset: usize) -> usize {
         offset
@@ -119,8 +123,6 @@ pub enum Refusal {
 
 const ETHERTYPE_IPV4: u16 = 0x0800;
 const ETHERTYPE_IPV6: u16 = 0x86dd;
-const MAX_TAGS: usize = 4;
-const MAX_EXTENSIONS: usize = 8;
 /// IPv6 extension header numbers (RFC 8200, section 4; RFC 4302; RFC 6275; RFC 7401; RFC 5533).
 mod extension {
     pub(super) const HOP_BY_HOP: u8 = 0;
@@ -137,6 +139,12 @@ mod extension {
 const MAX_OFFSET: usize = 2048;
 
 const MALFORMED: Refusal = Refusal::Reason(Reason::Malformed);
+
+/// A block once for each turn, written out: kernels before 6.3 refuse loops of a shape that the
+/// compiler is free to choose (`push_insn` in kernel/bpf/verifier.c: "back-edge").
+macro_rules! turns {
+    ($body:block; $($turn:literal)+) => { $( { const _: usize = $turn; $body } )+ };
+}
 
 /// Reads a frame's headers.
 ///
@@ -191,14 +199,14 @@ fn version_of<B: Bytes + ?Sized>(bytes: &B) -> Result<u16, Refusal> {
 fn ethernet<B: Bytes + ?Sized>(bytes: &B) -> Result<(u16, usize), Refusal> {
     let mut ethertype = u16::from_be_bytes(bytes.read(12).ok_or(Refusal::Short)?);
     let mut offset = 14;
-    let mut tags = 0;
-    while is_tag(ethertype) {
-        if tags == MAX_TAGS || offset > MAX_OFFSET {
-            return Err(MALFORMED);
+    turns!({
+        if is_tag(ethertype) {
+            ethertype = u16::from_be_bytes(bytes.read(offset + 2).ok_or(Refusal::Short)?);
+            offset += 4;
         }
-        ethertype = u16::from_be_bytes(bytes.read(offset + 2).ok_or(Refusal::Short)?);
-        offset = bytes.forget(offset + 4);
-        tags += 1;
+    }; 1 2 3 4);
+    if is_tag(ethertype) {
+        return Err(MALFORMED);
     }
     Ok((ethertype, offset))
 }
@@ -252,20 +260,16 @@ fn ipv6<B: Bytes + ?Sized>(bytes: &B, start: usize, packet: &mut Packet) -> Resu
     packet.version = 6;
     packet.payload_len = if length == 0 { u32::MAX } else { length };
     let mut offset = start + 40;
-    let mut seen = 0;
-    while is_extension(packet.protocol) {
-        if seen == MAX_EXTENSIONS || offset > MAX_OFFSET {
-            return Err(MALFORMED);
+    if B::HURRIED && is_extension(packet.protocol) {
+        return Err(Refusal::Short);
+    }
+    turns!({
+        if is_extension(packet.protocol) {
+            offset = behind_extension(bytes, offset, packet)?;
         }
-        let step = skip_extension(bytes, offset, packet)?;
-        offset = bytes.forget(offset + step);
-        if packet.payload_len != u32::MAX {
-            if packet.payload_len < step as u32 {
-                return Err(MALFORMED);
-            }
-            packet.payload_len -= step as u32;
-        }
-        seen += 1;
+    }; 1 2 3 4 5 6 7 8);
+    if is_extension(packet.protocol) {
+        return Err(MALFORMED);
     }
     transport(bytes, offset, packet)
 }
@@ -283,6 +287,26 @@ fn is_extension(number: u8) -> bool {
             | extension::HIP
             | extension::SHIM6
     )
+}
+
+/// Offset behind the extension header at `offset`, whose bytes are no payload.
+#[inline(always)]
+fn behind_extension<B: Bytes + ?Sized>(
+    bytes: &B,
+    offset: usize,
+    packet: &mut Packet,
+) -> Result<usize, Refusal> {
+    if offset > MAX_OFFSET {
+        return Err(MALFORMED);
+    }
+    let step = skip_extension(bytes, offset, packet)?;
+    if packet.payload_len != u32::MAX {
+        if packet.payload_len < step as u32 {
+            return Err(MALFORMED);
+        }
+        packet.payload_len -= step as u32;
+    }
+    Ok(bytes.forget(offset + step))
 }
 
 /// Bytes of the extension header at `offset`; puts the next header's number into `packet`.

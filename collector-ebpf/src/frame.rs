@@ -58,6 +58,8 @@ impl Direct {
 const MAX_OFFSET: usize = 0x1fff;
 
 impl Bytes for Direct {
+    const HURRIED: bool = true;
+
     #[inline(always)]
     fn read<const N: usize>(&self, offset: usize) -> Option<[u8; N]> {
         if offset > MAX_OFFSET {

@@ -28,18 +28,21 @@ use collector_common::books::Hook;
 const NEXT: i32 = -1;
 
 #[xdp(frags)]
+#[inline(always)]
 pub fn meter_xdp(ctx: XdpContext) -> u32 {
     meter::meter(&xdp::XdpFrame::new(&ctx), Hook::Ingress);
     xdp_action::XDP_PASS
 }
 
 #[classifier]
+#[inline(always)]
 pub fn meter_tc_in(ctx: TcContext) -> i32 {
     meter::meter(&skb::SkbFrame::new(&ctx, Hook::Ingress), Hook::Ingress);
     NEXT
 }
 
 #[classifier]
+#[inline(always)]
 pub fn meter_tc_out(ctx: TcContext) -> i32 {
     meter::meter(&skb::SkbFrame::new(&ctx, Hook::Egress), Hook::Egress);
     NEXT
@@ -48,6 +51,7 @@ pub fn meter_tc_out(ctx: TcContext) -> i32 {
 /// Run by the agent with a batch of [`collector_common::flow::Flow`] behind an Ethernet header;
 /// returns a bit for each that found its way into the table.
 #[classifier]
+#[inline(always)]
 pub fn seed_flows(ctx: TcContext) -> i32 {
     sweep::seed(&ctx) as i32
 }

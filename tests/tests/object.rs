@@ -11,12 +11,13 @@ use aya_obj::Object;
 use collector_common::names;
 use collector_tests::{generator, privileges::root_or_skip};
 
-/// Instructions of one program: what a driver's page of JITed code and a reader can bear.
-const INSTRUCTIONS: usize = 3_500;
+/// Instructions of one program. Headers are walked in straight code, since Linux 6.1 refuses loops
+/// of a shape that the compiler is free to choose: 4,400, most of them off the common way.
+const INSTRUCTIONS: usize = 5_000;
 /// Steps of the verifier over all branches of one program; the kernel's limit is a million.
-const VERIFIER_STEPS: u32 = 60_000;
+const VERIFIER_STEPS: u32 = 40_000;
 /// Bytes of stack of one program; the kernel's limit is 512.
-const STACK: i64 = 256;
+const STACK: i64 = 320;
 /// Bytes of kernel memory of all maps at the default sizes.
 const MAP_MEMORY: u64 = 100 << 20;
 
