@@ -16,6 +16,7 @@ pub mod packet;
 #[cfg(feature = "std")]
 pub mod schema;
 pub mod settings;
+pub mod tunnel;
 pub mod wire;
 
 /// Version of every layout in this crate that the kernel keeps (map keys and values, ring

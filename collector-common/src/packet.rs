@@ -121,8 +121,8 @@ pub enum Refusal {
     Reason(Reason),
 }
 
-const ETHERTYPE_IPV4: u16 = 0x0800;
-const ETHERTYPE_IPV6: u16 = 0x86dd;
+pub(crate) const ETHERTYPE_IPV4: u16 = 0x0800;
+pub(crate) const ETHERTYPE_IPV6: u16 = 0x86dd;
 /// IPv6 extension header numbers (RFC 8200, section 4; RFC 4302; RFC 6275; RFC 7401; RFC 5533).
 mod extension {
     pub(super) const HOP_BY_HOP: u8 = 0;

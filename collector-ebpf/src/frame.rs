@@ -33,7 +33,7 @@ pub trait Frame {
 #[inline(always)]
 pub fn headers<F: Frame>(frame: &F, link: Link, packet: &mut Packet) -> Result<(), Refusal> {
     let parsed = match parse_into(&frame.direct(), link, packet) {
-        Err(Refusal::Short) => parse_into(&Loading(frame), link, packet),
+        Err(Refusal::Short) => parse_into(&Loading::new(frame), link, packet),
         parsed => parsed,
     };
     scratch::settle(packet);
@@ -82,6 +82,13 @@ impl Bytes for Direct {
 
 /// All bytes of a frame, read by the helper that crosses fragments; slower than [`Direct`].
 pub struct Loading<'a, F>(&'a F);
+
+impl<'a, F> Loading<'a, F> {
+    #[inline(always)]
+    pub fn new(frame: &'a F) -> Self {
+        Self(frame)
+    }
+}
 
 impl<F: Frame> Bytes for Loading<'_, F> {
     #[inline(always)]

@@ -9,11 +9,12 @@ use aya_ebpf::{
 use collector_common::{
     books::Hook,
     flow::NO_USER,
-    packet::Packet,
+    packet::{Bytes, Packet},
+    tunnel,
     wire::{Buffer, Tally},
 };
 
-use crate::frame::{Direct, Frame};
+use crate::frame::{Direct, Frame, Loading};
 
 /// What `bpf_get_socket_uid` says where there is no full socket (DEFAULT_OVERFLOWUID).
 const OVERFLOW_UID: u32 = 65_534;
@@ -50,6 +51,18 @@ impl<'a> SkbFrame<'a> {
             }
         }
     }
+
+    /// Bytes of headers that each segment of a super-packet has, 0 where the frame could not be
+    /// read. At egress the queue's length counts, which knows tunnels.
+    #[inline(always)]
+    fn repeated(&self, packet: &Packet) -> u32 {
+        if matches!(self.hook, Hook::Egress) || packet.payload == 0 {
+            return packet.payload;
+        }
+        let bytes = Loading::new(self);
+        // The code behind need not be verified for each way through a tunnel's headers.
+        bytes.forget(tunnel::header_len(&bytes, packet) as usize) as u32
+    }
 }
 
 impl Frame for SkbFrame<'_> {
@@ -63,7 +76,7 @@ impl Frame for SkbFrame<'_> {
         let buffer = self.buffer();
         match buffer.single() {
             Some(tally) => tally,
-            None => buffer.segmented(packet.payload, packet.jumbo_header),
+            None => buffer.segmented(self.repeated(packet), packet.jumbo_header),
         }
     }
 

@@ -17,6 +17,8 @@ pub enum Subnet {
     First,
     /// 198.51.100.0/24 and `2001:db8:1::/64`.
     Second,
+    /// 203.0.113.0/24 and `2001:db8:2::/64`.
+    Third,
 }
 
 impl Subnet {
@@ -26,6 +28,7 @@ impl Subnet {
         match self {
             Subnet::First => Ipv4Addr::new(192, 0, 2, number),
             Subnet::Second => Ipv4Addr::new(198, 51, 100, number),
+            Subnet::Third => Ipv4Addr::new(203, 0, 113, number),
         }
     }
 
@@ -35,6 +38,7 @@ impl Subnet {
         let third = match self {
             Subnet::First => 0,
             Subnet::Second => 1,
+            Subnet::Third => 2,
         };
         Ipv6Addr::new(0x2001, 0xdb8, third, 0, 0, 0, 0, number.into())
     }
@@ -155,12 +159,36 @@ impl VethPair {
             "netns",
             b.name(),
         ]))?;
+        Self::prepared(a, b, options)
+    }
+
+    /// A pair of VXLAN devices whose carrier goes from `carrier.0` to `carrier.1`.
+    ///
+    /// # Errors
+    /// `ip` or `ethtool` fails.
+    pub fn vxlan(
+        a: &Namespace,
+        b: &Namespace,
+        carrier: (IpAddr, IpAddr),
+        options: VethOptions,
+    ) -> Result<Self> {
+        for (namespace, local, remote) in [(a, carrier.0, carrier.1), (b, carrier.1, carrier.0)] {
+            namespace.ip(&format!(
+                "link add name {} type vxlan id 1 dstport 4789 local {local} remote {remote}",
+                options.name
+            ))?;
+        }
+        Self::prepared(a, b, options)
+    }
+
+    /// Gives both devices what makes them a quiet pair.
+    fn prepared(a: &Namespace, b: &Namespace, options: VethOptions) -> Result<Self> {
         let pair = Self {
             a: prepare(a, options, 1)?,
             b: prepare(b, options, 2)?,
         };
-        neighbour(a, name, &pair.b)?;
-        neighbour(b, name, &pair.a)?;
+        neighbour(a, options.name, &pair.b)?;
+        neighbour(b, options.name, &pair.a)?;
         Ok(pair)
     }
 }

@@ -1,6 +1,8 @@
 //! Super-packets, jumbo frames and devices without an Ethernet header: a flow's packets and bytes
 //! are those of the wire, whatever the hook was shown.
 
+mod tunnels;
+
 use std::{
     net::{SocketAddr, UdpSocket},
     path::Path as FilePath,
