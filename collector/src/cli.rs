@@ -55,14 +55,16 @@ Examples:
   collector status
   collector status --iface eth0 --json
 
+Only the user that the agent runs as, mostly root, can ask it.
+
 Exit codes: 0 the books hold, 1 they do not in three readings running, or no agent answers.";
 
 const DETACH_EXAMPLES: &str = "\
 Examples:
   collector detach --iface eth0
 
-After a crash, `collector run` takes over what is left and loses nothing: this is for when there
-will be no next run. Idempotent; refuses while an agent runs.";
+After a crash, `collector run` takes over what is left and counts on: this is for when there will
+be no next run. Idempotent; refuses while an agent runs.";
 
 #[derive(Args, Debug)]
 pub(crate) struct Run {

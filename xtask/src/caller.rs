@@ -99,14 +99,19 @@ impl Caller {
 
     /// Gives root's files in the target folders to the user behind sudo.
     pub(crate) fn take_ownership(&self, workspace: &Workspace) -> Result<()> {
+        workspace
+            .written()
+            .into_iter()
+            .try_for_each(|folder| self.own(folder))
+    }
+
+    /// Gives what root owns in a folder to the user behind sudo, if there is one.
+    pub(crate) fn own(&self, folder: &Path) -> Result<()> {
         let Some(user) = &self.behind_sudo else {
             return Ok(());
         };
-        for folder in workspace.written() {
-            give(folder, user.uid.as_raw(), user.gid.as_raw())
-                .with_context(|| format!("giving {} to {}", folder.display(), user.name))?;
-        }
-        Ok(())
+        give(folder, user.uid.as_raw(), user.gid.as_raw())
+            .with_context(|| format!("giving {} to {}", folder.display(), user.name))
     }
 }
 

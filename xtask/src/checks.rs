@@ -39,10 +39,12 @@ pub(crate) fn interface(name: &str) -> Result<()> {
 
 fn compiler(caller: &Caller) -> Result<(), String> {
     let path = caller.search_path();
-    for program in ["rustc", "rustup", "cc"] {
+    // Not every distribution has a package of rustup.
+    let rustup = "install rustup (package `rustup`, or https://rustup.rs)";
+    let gcc = "install the package `gcc`";
+    for (program, remedy) in [("rustc", rustup), ("rustup", rustup), ("cc", gcc)] {
         if command::find_in(&path, program).is_none() {
-            let package = if program == "cc" { "gcc" } else { "rustup" };
-            return Err(format!("{program}: install the package `{package}`"));
+            return Err(format!("{program}: {remedy}"));
         }
     }
     Ok(())

@@ -30,6 +30,7 @@ use self::{
     sandbox::{Agent, Sandbox},
     spool::SpoolTail,
 };
+use crate::caller::Caller;
 
 /// Not for typing: what `build-and-load --demo` runs as root.
 #[derive(clap::Args)]
@@ -65,7 +66,7 @@ const LOG: &str = "COLLECTOR_LOG";
 const POLL: Duration = Duration::from_millis(200);
 
 /// Runs the sandbox until Ctrl-C, the time is over or the agent ends.
-pub(crate) fn run(arguments: &Arguments) -> Result<()> {
+pub(crate) fn run(arguments: &Arguments, caller: &Caller) -> Result<()> {
     let stop = Arc::new(AtomicBool::new(false));
     let flag = Arc::clone(&stop);
     ctrlc::set_handler(move || flag.store(true, Ordering::Relaxed)).context("watching Ctrl-C")?;
@@ -84,6 +85,8 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     let mut tail = SpoolTail::new(&out);
     let outcome = watch(agent, &mut tail, &stop, arguments.seconds);
     show(&mut tail)?;
+    // Made-up traffic: unlike real files these may be read without root.
+    caller.own(&out)?;
     eprintln!("\nthe files stay in {}: zstdcat {0}/*.zst", out.display());
     outcome
 }

@@ -106,7 +106,10 @@ fn out_folder(arguments: &Arguments) -> Result<Option<PathBuf>> {
     let folder = env::current_dir()
         .context("the current folder is gone")?
         .join(folder);
-    eprintln!("flow files go to {}", folder.display());
+    eprintln!(
+        "flow files go to {0}, for root only: sudo sh -c 'zstdcat {0}/*.zst*'",
+        folder.display()
+    );
     Ok(Some(folder))
 }
 
@@ -134,7 +137,7 @@ fn start_demo(arguments: &Arguments, agent: PathBuf, caller: &Caller) -> Result<
         more: arguments.agent.clone(),
     };
     if caller.is_root() {
-        return demo::run(&demo);
+        return demo::run(&demo, caller);
     }
     let mut words = vec![env::current_exe()?.into(), "demo".into()];
     words.extend(demo.words());

@@ -64,7 +64,7 @@ fn run(command: &Command, workspace: &Workspace, caller: &Caller) -> anyhow::Res
         Command::Setup(arguments) => setup::run(arguments, workspace, caller),
         Command::Build(arguments) => build::run(arguments, workspace, caller),
         Command::BuildAndLoad(arguments) => load::run(arguments, workspace, caller),
-        Command::Demo(arguments) => demo::run(arguments),
+        Command::Demo(arguments) => demo::run(arguments, caller),
         Command::Test(arguments) => test::run(arguments, workspace, caller),
         Command::Bench(arguments) => bench::run(arguments, workspace, caller),
     }

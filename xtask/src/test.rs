@@ -36,8 +36,10 @@ pub(crate) struct Arguments {
 pub(crate) fn run(arguments: &Arguments, workspace: &Workspace, caller: &Caller) -> Result<()> {
     let parts = parts::all(workspace)?;
     if arguments.list {
+        let width = parts.iter().map(|part| part.name.len()).max();
+        let width = width.unwrap_or_default();
         for part in &parts {
-            println!("{:12} {}", part.name, part.about);
+            println!("{:width$}  {}", part.name, part.about);
         }
         return Ok(());
     }

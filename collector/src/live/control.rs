@@ -1,7 +1,7 @@
 //! Asking a running agent, and cleaning up after a dead one.
 
 use std::{
-    io::{BufRead, BufReader},
+    io::{self, BufRead, BufReader},
     os::unix::net::UnixStream,
     path::Path,
     time::Duration,
@@ -25,12 +25,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// # Errors
 /// Nobody listens there, or the answer is not understood.
 pub fn ask(socket: &Path) -> anyhow::Result<Status> {
-    let stream = UnixStream::connect(socket).with_context(|| {
-        format!(
-            "no agent answers at {}; is `collector run` running?",
-            socket.display()
-        )
-    })?;
+    let stream = UnixStream::connect(socket).map_err(|error| no_answer(socket, error))?;
     stream.set_read_timeout(Some(PATIENCE))?;
     let mut line = String::new();
     BufReader::new(stream)
@@ -39,13 +34,23 @@ pub fn ask(socket: &Path) -> anyhow::Result<Status> {
     serde_json::from_str(&line).context("the agent's answer is not understood: other versions?")
 }
 
+/// Without rights nobody knows whether an agent runs.
+fn no_answer(place: &Path, error: io::Error) -> anyhow::Error {
+    let advice = if error.kind() == io::ErrorKind::PermissionDenied {
+        "only root can ask it: use sudo"
+    } else {
+        "is `collector run` running?"
+    };
+    let message = format!("no agent answers at {}; {advice}", place.display());
+    anyhow::Error::new(error).context(message)
+}
+
 /// The one socket below `root`.
 ///
 /// # Errors
 /// None, or several: then `--iface` tells them apart.
 pub fn only_socket(root: &Path) -> anyhow::Result<std::path::PathBuf> {
-    let entries = std::fs::read_dir(root)
-        .with_context(|| format!("no agent runs here: {} can't be read", root.display()))?;
+    let entries = std::fs::read_dir(root).map_err(|error| no_answer(root, error))?;
     let mut sockets = Vec::new();
     for entry in entries {
         let path = entry?.path();
@@ -68,8 +73,7 @@ pub fn only_socket(root: &Path) -> anyhow::Result<std::path::PathBuf> {
 pub fn detach(options: &Options) -> anyhow::Result<usize> {
     let named = options.interfaces.iter().map(|name| Interface::named(name));
     let interfaces: Vec<_> = named.collect::<Result<_, _>>()?;
-    let _lock = Lock::take(&options.run_root, &interfaces)
-        .context("a living agent is stopped, not detached")?;
+    let _lock = Lock::take(&options.run_root, &interfaces).context("detach is for dead agents")?;
     let mut removed = 0;
     for folder in folders_naming(&options.pin_root, &interfaces)? {
         folder
@@ -81,4 +85,22 @@ pub fn detach(options: &Options) -> anyhow::Result<usize> {
         removed += remove_filters(interface)?;
     }
     Ok(removed)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_may_not_ask_is_told_who_may() {
+        let told = |kind| no_answer(Path::new("/run/collector"), io::Error::from(kind)).to_string();
+        assert_eq!(
+            told(io::ErrorKind::PermissionDenied),
+            "no agent answers at /run/collector; only root can ask it: use sudo"
+        );
+        assert_eq!(
+            told(io::ErrorKind::NotFound),
+            "no agent answers at /run/collector; is `collector run` running?"
+        );
+    }
 }

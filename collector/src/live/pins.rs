@@ -175,6 +175,9 @@ impl Declared {
     }
 }
 
+/// What helps where locks can't be made.
+const RUN_ADVICE: &str = "are you root? --run-dir names another place";
+
 /// Held for as long as an agent meters its interfaces; the kernel lets go of it with the process.
 pub(super) struct Lock {
     _files: Vec<Flock<File>>,
@@ -190,12 +193,7 @@ impl Lock {
             .recursive(true)
             .mode(0o700)
             .create(root)
-            .with_context(|| {
-                format!(
-                    "making {}: are you root? --run-dir names another place",
-                    root.display()
-                )
-            })?;
+            .with_context(|| format!("making {}: {RUN_ADVICE}", root.display()))?;
         let mut files = Vec::new();
         for interface in interfaces {
             files.push(lock_one(root, interface)?);
@@ -214,7 +212,7 @@ fn lock_one(root: &Path, interface: &Interface) -> anyhow::Result<Flock<File>> {
         .truncate(false)
         .mode(0o600)
         .open(&path)
-        .with_context(|| format!("opening {}", path.display()))?;
+        .with_context(|| format!("opening {}: {RUN_ADVICE}", path.display()))?;
     match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
         Ok(mut lock) => {
             lock.set_len(0)?;
