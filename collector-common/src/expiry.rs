@@ -24,7 +24,7 @@ pub enum End {
     Active = 4,
     /// The meter stopped.
     Shutdown = 5,
-    /// Packets that found the table full, one record a tick.
+    /// Packets that found the table full: a record of what came in each half second.
     Overflow = 6,
 }
 

@@ -29,7 +29,7 @@ pub enum Payload {
 }
 
 /// Flags and file keys alike. What is absent has the default that the help names.
-#[derive(Args, Clone, Debug, Default, Deserialize)]
+#[derive(Args, Clone, Default, Deserialize)]
 #[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Settings {
     /// Interface to meter; repeat it for more
@@ -95,6 +95,16 @@ pub struct Settings {
     /// Where locks and the status socket are [default: /run/collector]
     #[arg(long, value_name = "DIR")]
     run_dir: Option<PathBuf>,
+}
+
+/// Says nothing of the exclusions, which are addresses.
+impl std::fmt::Debug for Settings {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Settings")
+            .field("iface", &self.iface)
+            .field("out", &self.out)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Settings {
@@ -190,12 +200,7 @@ impl Settings {
 
     fn timeouts(&self) -> anyhow::Result<Timeouts> {
         let of = |flag: &str, given: Option<u64>, default: u64| {
-            let seconds = given.unwrap_or(default / SECOND);
-            ensure!(
-                (1..=86_400).contains(&seconds),
-                "{flag} is from 1 to 86400 seconds, not {seconds}"
-            );
-            Ok(seconds * SECOND)
+            anyhow::Ok(within_a_day(flag, given.unwrap_or(default / SECOND))? * SECOND)
         };
         let default = Timeouts::DEFAULT;
         Ok(Timeouts {
@@ -222,9 +227,10 @@ impl Settings {
             .context("no output folder is named; say --out DIR")?;
         let countries = self.countries()?;
         let defaults = Limits::default();
-        let spool_age = self
-            .rotate_after
-            .map_or(defaults.spool_age, Duration::from_secs);
+        let spool_age = match self.rotate_after {
+            Some(seconds) => Duration::from_secs(within_a_day("--rotate-after", seconds)?),
+            None => defaults.spool_age,
+        };
         Ok(PipelineConfig {
             sink: SinkConfig {
                 folder,
@@ -309,6 +315,14 @@ fn one_line(text: &str) -> String {
 
 fn either<T>(first: Vec<T>, second: Vec<T>) -> Vec<T> {
     if first.is_empty() { second } else { first }
+}
+
+fn within_a_day(flag: &str, seconds: u64) -> anyhow::Result<u64> {
+    ensure!(
+        (1..=86_400).contains(&seconds),
+        "{flag} is from 1 to 86400 seconds, not {seconds}"
+    );
+    Ok(seconds)
 }
 
 /// The kernel wants whole powers of two of a page.
@@ -431,5 +445,20 @@ mod tests {
         ] {
             assert!(with(text).unwrap_err().to_string().contains(flag));
         }
+    }
+
+    #[test]
+    fn a_file_is_closed_after_a_second_at_the_soonest() {
+        for seconds in [0, 86_401] {
+            let text = format!("out = \"/x\"\nrotate-after = {seconds}");
+            let error = Settings::from_toml(&text).unwrap().pipeline().unwrap_err();
+            assert!(error.to_string().contains("--rotate-after"), "{error}");
+        }
+    }
+
+    #[test]
+    fn the_debug_form_of_settings_shows_no_exclusion() {
+        let settings = Settings::from_toml("exclude = [\"198.51.100.7\"]").unwrap();
+        assert!(!format!("{settings:?}").contains("198.51"));
     }
 }

@@ -4,8 +4,9 @@ use std::{fs, path::PathBuf, thread, time::Duration};
 
 use anyhow::{Context, Result};
 use aya::maps::{HashMap, Map, MapData};
-use collector::live::{self, Options, Summary};
+use collector::live::{self, Ingress, Options, Summary, TcFlavour};
 use collector_common::{
+    books::Reason,
     flow::{FlowEntry, state},
     key::FlowKey,
     names,
@@ -51,8 +52,28 @@ impl Stage {
     }
 
     fn start(&self) -> Result<Meter> {
-        let pipeline = pipeline(self.folder.path());
-        Meter::start(&self.wire.right, self.options(), pipeline)
+        self.start_as(|_| ())
+    }
+
+    fn start_as(&self, choose: impl FnOnce(&mut Options)) -> Result<Meter> {
+        let mut options = self.options();
+        choose(&mut options);
+        Meter::start(&self.wire.right, options, pipeline(self.folder.path()))
+    }
+
+    /// What is counted of two packets to an agent that is killed and three to the next one,
+    /// which was told otherwise.
+    fn counted(
+        &self,
+        first: impl FnOnce(&mut Options),
+        next: impl FnOnce(&mut Options),
+    ) -> Result<Summary> {
+        let meter = self.start_as(first)?;
+        self.send(&[tcp::ACK; 2])?;
+        meter.crash(|_| Ok(()))?;
+        let meter = self.start_as(next)?;
+        self.send(&[tcp::ACK; 3])?;
+        Ok(meter.stop()?.0)
     }
 
     fn send(&self, flags: &[u8]) -> Result<()> {
@@ -150,5 +171,39 @@ fn a_flow_that_ends_between_a_cut_and_its_commit_keeps_its_last_packets() -> Res
     stage.send(&[tcp::RST, tcp::SYN])?;
     let (summary, packets) = stage.finish()?;
     assert_eq!((summary.written.packets, packets), (5, 2));
+    Ok(())
+}
+
+#[test]
+fn a_new_choice_of_hooks_after_a_crash_counts_no_packet_twice() -> Result<()> {
+    if !wire_or_skip() {
+        return Ok(());
+    }
+    let clsact = |options: &mut Options| options.tc = TcFlavour::Clsact;
+    let summary = Stage::new()?.counted(|_| (), clsact)?;
+    assert_eq!(summary.books.seen_total().packets, 5, "tcx, then clsact");
+    let xdp = |options: &mut Options| options.ingress = Ingress::Xdp;
+    let summary = Stage::new()?.counted(|_| (), xdp)?;
+    assert_eq!(summary.books.seen_total().packets, 5, "TC, then XDP");
+    Ok(())
+}
+
+#[test]
+fn the_next_agents_exclusions_take_the_place_of_the_last_ones() -> Result<()> {
+    if !wire_or_skip() {
+        return Ok(());
+    }
+    let excluding = |rules: &'static [&str]| {
+        move |options: &mut Options| {
+            let rules = rules.iter().map(|rule| rule.parse().expect("a rule"));
+            options.exclusions = rules.collect();
+        }
+    };
+    let summary = Stage::new()?.counted(
+        excluding(&["0.0.0.0/0"]),
+        excluding(&["::/0", "198.18.0.0/15"]),
+    )?;
+    let excluded = summary.books.reasons[Reason::Excluded as usize];
+    assert_eq!(excluded.packets, 2, "those of before the crash");
     Ok(())
 }

@@ -2,8 +2,8 @@
 
 use std::{fs, process::ExitCode};
 
-use anyhow::Context;
-use tracing::{error, info};
+use anyhow::{Context, ensure};
+use tracing::info;
 
 use super::{USAGE, fail, finished};
 use crate::{
@@ -47,10 +47,10 @@ fn meter(options: Options, config: PipelineConfig) -> anyhow::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
-    let agent = Agent::start(options, config, ())?;
-    let (summary, ()) = runtime.block_on(live::serve(agent, &run_root))?;
+    let start = || Agent::start(options, config, ());
+    let (summary, ()) = runtime.block_on(live::serve(start, &run_root))?;
     say_goodbye(&summary);
-    Ok(())
+    judge(&summary)
 }
 
 fn say_goodbye(summary: &Summary) {
@@ -62,12 +62,51 @@ fn say_goodbye(summary: &Summary) {
         flows = summary.flows,
         not_metered = summary.books.reasons_total().packets,
         lost_in_crash = summary.lost_in_crash.packets,
-        "stopped, everything written"
+        "stopped"
     );
-    if !summary.balance.holds() {
-        error!(
-            packets = summary.balance.difference,
-            "the books do not hold: please report this with the counters above"
-        );
+}
+
+/// Whether everything that was seen is written, as exit code 0 says.
+fn judge(summary: &Summary) -> anyhow::Result<()> {
+    let unwritten = summary.unwritten.packets;
+    ensure!(
+        unwritten == 0,
+        "{unwritten} packets are in no file: the output folder took nothing for too long"
+    );
+    ensure!(
+        summary.balance.holds(),
+        "the books do not hold by {} packets: please report this with the counters above",
+        summary.balance.difference
+    );
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use collector_common::{books::Books, wire::Tally};
+
+    use super::*;
+    use crate::live::Balance;
+
+    fn summary() -> Summary {
+        Summary {
+            books: Books::default(),
+            written: Tally::default(),
+            unwritten: Tally::default(),
+            flows: 0,
+            lost_in_crash: Tally::default(),
+            balance: Balance::default(),
+        }
+    }
+
+    #[test]
+    fn a_stop_is_a_success_only_with_everything_written_and_the_books_in_balance() {
+        assert!(judge(&summary()).is_ok());
+        let mut lost = summary();
+        lost.unwritten.packets = 3;
+        assert!(judge(&lost).is_err());
+        let mut unbalanced = summary();
+        unbalanced.balance.difference = 1;
+        assert!(judge(&unbalanced).is_err());
     }
 }

@@ -81,6 +81,7 @@ fn table(status: &Status) -> Result<String, std::fmt::Error> {
     for (name, amount) in [
         ("live", status.live),
         ("written", status.written),
+        ("  not on the disk", status.unwritten),
         ("late", status.late),
         ("  back in the table", status.late_settled),
         ("  in records", status.late_written),

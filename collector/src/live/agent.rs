@@ -62,8 +62,10 @@ const LATE_IDS: u64 = 0xffff << 48;
 pub struct Summary {
     /// The kernel's counters at the end.
     pub books: Books,
-    /// In records and counters.
+    /// In records and counters, those that could not be put on the disk included.
     pub written: Tally,
+    /// Of it, what the disk did not take, and no file has.
+    pub unwritten: Tally,
     /// Records and failed flows.
     pub flows: u64,
     /// Late packets that killed agents had read and not yet put anywhere.
@@ -103,6 +105,7 @@ impl<T: Tap> Agent<T> {
         let now = sys::boot_time();
         let committed = now;
         let watch = HookWatch::new(&interfaces, &kernel)?;
+        let seen = watch.seen_before();
         let pins = options.pin.then_some(folder);
         let mut agent = Self {
             kernel,
@@ -118,7 +121,7 @@ impl<T: Tap> Agent<T> {
             disk_failing: false,
             late_id: LATE_IDS | (now / 1_000),
             committed: if fresh { committed } else { 0 },
-            rate: [(0, now); 2],
+            rate: [(seen, now); 2],
             started: now,
             watch,
             fullness: Fullness::default(),
@@ -237,6 +240,7 @@ impl<T: Tap> Agent<T> {
             table_size: self.options.table_size.into(),
             live: live.into(),
             written: taken.written.into(),
+            unwritten: self.unwritten().into(),
             flows_written: self.flows_written(),
             seen: by_hook(&after.seen),
             seen_since_start: by_hook(&self.watch.seen(&after)),
@@ -262,13 +266,17 @@ impl<T: Tap> Agent<T> {
         }
     }
 
+    fn unwritten(&self) -> Tally {
+        self.pipeline.written().unwritten.into()
+    }
+
     fn flows_written(&self) -> u64 {
         self.pipeline.written().written.flows
     }
 
     fn packets_per_second(&self) -> u64 {
         let [(earlier, then), (later, now)] = self.rate;
-        let nanoseconds = u128::from((now - then).max(1));
+        let nanoseconds = u128::from(now.saturating_sub(then).max(1));
         (u128::from(later.saturating_sub(earlier)) * 1_000_000_000 / nanoseconds) as u64
     }
 
@@ -337,6 +345,7 @@ impl<T: Tap> Agent<T> {
             balance: Balance::at_rest(&books, live, written, self.lost_in_crash),
             books,
             written,
+            unwritten: self.unwritten(),
             flows: self.flows_written(),
             lost_in_crash: self.lost_in_crash,
         })

@@ -1,6 +1,6 @@
 //! Attaching to an interface's hooks, and letting go.
 
-use std::{fs, path::PathBuf};
+use std::{fs, io::ErrorKind, path::PathBuf};
 
 use anyhow::{Context, bail};
 use aya::{
@@ -9,7 +9,7 @@ use aya::{
         LinkOrder, SchedClassifier, TcAttachType, Xdp, XdpMode,
         links::{FdLink, PinnedLink},
         tc::{
-            NlOptions, SchedClassifierLink, TcAttachOptions, TcHandle, qdisc_add_clsact,
+            NlOptions, SchedClassifierLink, TcAttachOptions, TcError, TcHandle, qdisc_add_clsact,
             qdisc_detach_program,
         },
         xdp::XdpLink,
@@ -88,16 +88,17 @@ fn ingress(
     pins: Option<&PinFolder>,
 ) -> anyhow::Result<Attachment> {
     let pinned_xdp = pins.map(|pins| pin_path(pins, interface, names::METER_XDP));
-    let found_xdp = pinned_xdp.as_ref().is_some_and(|path| path.exists());
-    if found_xdp && options.ingress != Ingress::Xdp {
+    let pinned_tc = pins.map(|pins| pin_path(pins, interface, names::METER_TC_IN));
+    let wanted = options.ingress == Ingress::Xdp;
+    // Two programs on one way would count each packet twice.
+    let serves = is_left(pinned_xdp.as_ref()) || (wanted && !is_left(pinned_tc.as_ref()));
+    if serves != wanted {
         info!(
             interface = interface.name,
-            "keeping XDP, where the last agent left it"
+            "keeping the ingress hook that the last agent left, not the one asked for"
         );
     }
-    if (options.ingress == Ingress::Xdp || found_xdp)
-        && let Some(attachment) = xdp(object, interface, pinned_xdp)?
-    {
+    if serves && let Some(attachment) = xdp(object, interface, pinned_xdp)? {
         return Ok(attachment);
     }
     classifier(object, interface, Hook::Ingress, options, pins)
@@ -138,6 +139,7 @@ fn xdp(
             description,
         }));
     }
+    remove_filter(interface, TcAttachType::Ingress, names::METER_TC_IN)?;
     let before = Offloads::of(name)?;
     // Driver mode or nothing: generic XDP sees super-packets and can't tell their segments.
     let id = meter.attach(name, XdpMode::Driver).with_context(|| {
@@ -179,8 +181,15 @@ fn classifier(
     let pin = pins.map(|pins| pin_path(pins, interface, name));
     let device = &interface.name;
     let at = format!("{device} {} {name}", hook.as_str());
-    if options.tc != TcFlavour::Clsact {
-        match tcx(meter, device, way, pin) {
+    let left = is_left(pin.as_ref());
+    if left && options.tc == TcFlavour::Clsact {
+        info!(
+            interface = device,
+            "keeping tcx, where the last agent left it"
+        );
+    }
+    if options.tc != TcFlavour::Clsact || left {
+        match tcx(meter, interface, way, pin) {
             Ok(held) => {
                 return Ok(Attachment {
                     held,
@@ -209,7 +218,7 @@ fn classifier(
 
 fn tcx(
     meter: &mut SchedClassifier,
-    device: &str,
+    interface: &Interface,
     way: TcAttachType,
     pin: Option<PathBuf>,
 ) -> anyhow::Result<Held> {
@@ -221,8 +230,12 @@ fn tcx(
         return Ok(Held::Link(meter.take_link(id)?.try_into()?, pin));
     }
     let first = TcAttachOptions::TcxOrder(LinkOrder::first());
-    let id = meter.attach_with_options(device, way, first)?;
-    hold(meter.take_link(id)?.try_into()?, pin)
+    let id = meter.attach_with_options(&interface.name, way, first)?;
+    let link: FdLink = meter.take_link(id)?.try_into()?;
+    // The last agent's filter would count each packet a second time. It goes now and not before:
+    // a kernel without tcx takes it over.
+    remove_filter(interface, way, name_on(way))?;
+    hold(link, pin)
 }
 
 fn clsact(
@@ -249,6 +262,11 @@ fn clsact(
 
 fn pin_path(pins: &PinFolder, interface: &Interface, program: &str) -> PathBuf {
     pins.join(&format!("if{}_{program}", interface.index))
+}
+
+/// Whether a crashed agent left a link at `pin`.
+fn is_left(pin: Option<&PathBuf>) -> bool {
+    pin.is_some_and(|path| path.exists())
 }
 
 /// The link a crashed agent left, if any.
@@ -278,30 +296,53 @@ fn hold(link: FdLink, pin: Option<PathBuf>) -> anyhow::Result<Held> {
 /// # Errors
 /// What the kernel said other than "not found".
 pub(super) fn remove_filters(interface: &Interface) -> anyhow::Result<usize> {
-    let mut removed = 0;
-    for (way, name) in [
-        (TcAttachType::Ingress, names::METER_TC_IN),
-        (TcAttachType::Egress, names::METER_TC_OUT),
-    ] {
-        match qdisc_detach_program(&interface.name, way, name) {
-            Ok(()) => removed += 1,
-            Err(error) if is_absent(&error) => {}
-            Err(error) => {
-                return Err(error).with_context(|| format!("removing {name}"));
-            }
-        }
-    }
-    Ok(removed)
+    let ways = [TcAttachType::Ingress, TcAttachType::Egress];
+    ways.into_iter().try_fold(0, |removed, way| {
+        let gone = remove_filter(interface, way, name_on(way))?;
+        Ok(removed + usize::from(gone))
+    })
 }
 
-/// No such filter, or no clsact at all.
-fn is_absent(error: &aya::programs::tc::TcError) -> bool {
-    use std::io::ErrorKind;
+/// Whether a filter of ours was there.
+fn remove_filter(interface: &Interface, way: TcAttachType, name: &str) -> anyhow::Result<bool> {
+    match qdisc_detach_program(&interface.name, way, name) {
+        Ok(()) => Ok(true),
+        Err(error) if is_absent(&error) => Ok(false),
+        Err(error) => Err(error)
+            .with_context(|| format!("removing the filter {name} from {}", interface.name)),
+    }
+}
 
-    use aya::programs::tc::TcError;
+/// The program that serves `way`.
+fn name_on(way: TcAttachType) -> &'static str {
+    match way {
+        TcAttachType::Egress => names::METER_TC_OUT,
+        _ => names::METER_TC_IN,
+    }
+}
+
+/// No such filter, or no clsact at all. A missing right is neither.
+fn is_absent(error: &TcError) -> bool {
     match error {
         TcError::IoError(error) => error.kind() == ErrorKind::NotFound,
-        TcError::NetlinkError(_) => true,
+        TcError::NetlinkError(error) => {
+            matches!(error.raw_os_error(), Some(libc::ENOENT | libc::EINVAL))
+        }
         _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+
+    use super::*;
+
+    #[test]
+    fn a_missing_right_is_not_an_absent_filter() {
+        let not_there = TcError::IoError(io::Error::from(ErrorKind::NotFound));
+        let refused = TcError::IoError(io::Error::from_raw_os_error(libc::EPERM));
+        assert!(is_absent(&not_there));
+        assert!(!is_absent(&refused));
     }
 }

@@ -111,8 +111,11 @@ pub struct Status {
     pub table_size: u64,
     /// Packets and bytes of flows that are in no record yet.
     pub live: Amount,
-    /// In records and in counters for failed flows.
+    /// In records and in counters for failed flows, those that could not be put on the disk
+    /// included.
     pub written: Amount,
+    /// Of it, what the disk did not take for too long, and no file has.
+    pub unwritten: Amount,
     /// Records and failed flows written.
     pub flows_written: u64,
     /// By hook: what the programs saw since the maps were made, by agents before this one too.

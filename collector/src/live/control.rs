@@ -45,7 +45,7 @@ fn no_answer(place: &Path, error: io::Error) -> anyhow::Error {
     anyhow::Error::new(error).context(message)
 }
 
-/// The one socket below `root`.
+/// The one socket below `root` that an agent listens on; a killed agent leaves its own behind.
 ///
 /// # Errors
 /// None, or several: then `--iface` tells them apart.
@@ -54,7 +54,7 @@ pub fn only_socket(root: &Path) -> anyhow::Result<std::path::PathBuf> {
     let mut sockets = Vec::new();
     for entry in entries {
         let path = entry?.path();
-        if path.extension().is_some_and(|end| end == "sock") {
+        if path.extension().is_some_and(|end| end == "sock") && !is_left(&path) {
             sockets.push(path);
         }
     }
@@ -65,15 +65,22 @@ pub fn only_socket(root: &Path) -> anyhow::Result<std::path::PathBuf> {
     }
 }
 
+/// Nobody listens there any more. What can't be asked for another reason counts as alive, so that
+/// the reason is told.
+fn is_left(socket: &Path) -> bool {
+    UnixStream::connect(socket)
+        .is_err_and(|error| error.kind() == std::io::ErrorKind::ConnectionRefused)
+}
+
 /// Removes programs, maps and filters that dead agents left on these interfaces, and the counts
 /// in them. Returns how many folders and filters went; zero is fine.
 ///
 /// # Errors
-/// A living agent holds an interface.
+/// A living agent holds an interface; a right is missing.
 pub fn detach(options: &Options) -> anyhow::Result<usize> {
     let named = options.interfaces.iter().map(|name| Interface::named(name));
     let interfaces: Vec<_> = named.collect::<Result<_, _>>()?;
-    let _lock = Lock::take(&options.run_root, &interfaces).context("detach is for dead agents")?;
+    let _lock = Lock::take(&options.run_root, &interfaces)?;
     let mut removed = 0;
     for folder in folders_naming(&options.pin_root, &interfaces)? {
         folder
@@ -89,6 +96,8 @@ pub fn detach(options: &Options) -> anyhow::Result<usize> {
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::net::UnixListener;
+
     use super::*;
 
     #[test]
@@ -102,5 +111,45 @@ mod tests {
             told(io::ErrorKind::NotFound),
             "no agent answers at /run/collector; is `collector run` running?"
         );
+    }
+
+    #[test]
+    fn the_socket_of_a_killed_agent_does_not_count() {
+        let folder = tempfile::tempdir().unwrap();
+        let dead = folder.path().join("net1_if2.sock");
+        drop(UnixListener::bind(&dead).unwrap());
+        assert!(dead.exists());
+        assert!(only_socket(folder.path()).is_err());
+        let alive = folder.path().join("net1_if3.sock");
+        let _listener = UnixListener::bind(&alive).unwrap();
+        assert_eq!(only_socket(folder.path()).unwrap(), alive);
+    }
+
+    #[test]
+    fn two_agents_are_told_apart_by_name_only() {
+        let folder = tempfile::tempdir().unwrap();
+        let sockets = ["net1_if2.sock", "net1_if3.sock", "net1_if3.lock"]
+            .map(|name| UnixListener::bind(folder.path().join(name)).unwrap());
+        let error = only_socket(folder.path()).unwrap_err().to_string();
+        assert!(
+            error.contains("2 agents") && error.contains("--iface"),
+            "{error}"
+        );
+        drop(sockets);
+    }
+
+    #[test]
+    fn an_answer_that_is_none_is_an_error_and_no_panic() {
+        let folder = tempfile::tempdir().unwrap();
+        let socket = folder.path().join("agent.sock");
+        let listener = UnixListener::bind(&socket).unwrap();
+        let server = std::thread::spawn(move || {
+            use std::io::Write;
+            let (mut stream, _) = listener.accept().unwrap();
+            stream.write_all(b"{\"version\": 7}\n").unwrap();
+        });
+        let error = ask(&socket).unwrap_err().to_string();
+        assert!(error.contains("not understood"), "{error}");
+        server.join().unwrap();
     }
 }

@@ -34,7 +34,9 @@ static OBJECT: &[u8] = aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/ke
 
 /// Key of one rule of the exclusion trie (`struct bpf_lpm_trie_key`).
 #[repr(C)]
-#[derive(Clone, Copy, zerocopy::FromBytes, zerocopy::IntoBytes, zerocopy::Immutable)]
+#[derive(
+    Clone, Copy, PartialEq, Eq, Hash, zerocopy::FromBytes, zerocopy::IntoBytes, zerocopy::Immutable,
+)]
 pub(super) struct TrieKey {
     bits: u32,
     prefix: Prefix,
@@ -281,16 +283,19 @@ fn ring(object: &mut Ebpf, name: &str) -> anyhow::Result<RingBuf<MapData>> {
     Ok(RingBuf::try_from(map)?)
 }
 
-/// Brings the trie to exactly `rules`: a pinned one may hold an earlier agent's.
+/// Brings the trie to exactly `rules`: a pinned one may hold an earlier agent's, whose programs
+/// still ask it. So what stays excluded is so all the time: new rules first, then the old ones go.
 fn exclude(map: &MapData, rules: &[Exclusion]) -> anyhow::Result<()> {
     let trie: TypedMap<TrieKey, PortSet> = TypedMap::open(map, names::EXCLUDED)?;
-    while let Some(key) = trie.first_key()? {
-        trie.delete(&key)?;
-    }
+    let mut wanted = HashSet::with_capacity(rules.len());
     for rule in rules {
         let (bits, prefix) = rule.prefix();
-        trie.set(&TrieKey { bits, prefix }, &rule.ports)
-            .context("adding an exclusion")?;
+        let key = TrieKey { bits, prefix };
+        trie.set(&key, &rule.ports).context("adding an exclusion")?;
+        wanted.insert(key);
+    }
+    for key in trie.keys()?.iter().filter(|key| !wanted.contains(key)) {
+        trie.delete(key)?;
     }
     Ok(())
 }

@@ -62,15 +62,21 @@ impl<K: IntoBytes + Immutable, V: FromBytes + IntoBytes + Immutable> TypedMap<K,
         unsafe { sys::update(self.fd(), key.as_bytes(), value.as_bytes()) }
     }
 
-    /// Any key, the first the kernel finds.
-    pub(super) fn first_key(&self) -> io::Result<Option<K>>
+    /// Every key, of a map that nobody else changes meanwhile.
+    pub(super) fn keys(&self) -> io::Result<Vec<K>>
     where
         K: FromBytes,
     {
-        let mut key = K::new_zeroed();
-        // SAFETY: `open` compared the size.
-        let found = unsafe { sys::first_key(self.fd(), key.as_mut_bytes()) }?;
-        Ok(found.then_some(key))
+        let mut keys = Vec::<K>::new();
+        loop {
+            let mut key = K::new_zeroed();
+            let after = keys.last().map(IntoBytes::as_bytes);
+            // SAFETY: `open` compared the size.
+            if !unsafe { sys::next_key(self.fd(), after, key.as_mut_bytes()) }? {
+                return Ok(keys);
+            }
+            keys.push(key);
+        }
     }
 
     pub(super) fn delete(&self, key: &K) -> io::Result<bool> {

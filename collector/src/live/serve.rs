@@ -1,10 +1,15 @@
 //! Drives the agent: ticks on whole seconds, rings, signals, the status socket.
 
-use std::{io, os::unix::fs::PermissionsExt, path::Path, time::Duration};
+use std::{
+    io,
+    os::{fd::OwnedFd, unix::fs::PermissionsExt},
+    path::Path,
+    time::Duration,
+};
 
 use anyhow::Context;
 use tokio::{
-    io::AsyncWriteExt,
+    io::{AsyncWriteExt, unix::AsyncFd},
     net::{UnixListener, UnixStream},
     signal::unix::{SignalKind, signal},
     time::{Instant, MissedTickBehavior, interval_at},
@@ -24,17 +29,46 @@ const DRAIN_EVERY: Duration = Duration::from_millis(100);
 /// A client that does not read its answer is let go.
 const ANSWER_WITHIN: Duration = Duration::from_secs(2);
 
-/// Meters until SIGTERM or SIGINT, then stops cleanly.
+/// What the loop waits for beside time and signals.
+struct Doors {
+    listener: UnixListener,
+    samples: AsyncFd<OwnedFd>,
+    late: AsyncFd<OwnedFd>,
+}
+
+impl Doors {
+    fn open<T: Tap>(agent: &Agent<T>, socket: &Path) -> anyhow::Result<Self> {
+        let [samples, late] = agent.rings()?.map(sys::watch);
+        Ok(Self {
+            listener: listen(socket)?,
+            samples: samples?,
+            late: late?,
+        })
+    }
+}
+
+/// Starts an agent and meters until SIGTERM or SIGINT, then stops cleanly. Signals are caught
+/// before the start: one that comes meanwhile stops the agent when it is up, and nothing stays
+/// attached.
 ///
 /// # Errors
-/// Those of [`Agent::tick`] and [`Agent::stop`]; a socket that can't be made.
-pub async fn serve<T: Tap>(mut agent: Agent<T>, run_root: &Path) -> anyhow::Result<(Summary, T)> {
-    let socket = agent.instance().socket(run_root);
-    let listener = listen(&socket)?;
-    let [samples, late] = agent.rings()?.map(sys::watch);
-    let (samples, late) = (samples?, late?);
+/// Those of `start`, [`Agent::tick`] and [`Agent::stop`]; a socket that can't be made: then the
+/// agent is stopped first.
+pub async fn serve<T: Tap>(
+    start: impl FnOnce() -> anyhow::Result<Agent<T>>,
+    run_root: &Path,
+) -> anyhow::Result<(Summary, T)> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut agent = start()?;
+    let socket = agent.instance().socket(run_root);
+    let doors = match Doors::open(&agent, &socket) {
+        Ok(doors) => doors,
+        Err(error) => {
+            agent.stop()?;
+            return Err(error);
+        }
+    };
     let mut ticks = interval_at(Instant::now() + until_next_second(), TICK);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
     let halfway = Instant::now() + until_next_second() + TICK / 2;
@@ -49,9 +83,9 @@ pub async fn serve<T: Tap>(mut agent: Agent<T>, run_root: &Path) -> anyhow::Resu
             _ = ticks.tick() => agent.tick(sys::boot_time())?,
             _ = settles.tick() => agent.settle(sys::boot_time())?,
             _ = drains.tick() => agent.drain(),
-            ready = samples.readable() => { agent.drain(); ready?.clear_ready(); }
-            ready = late.readable() => { agent.drain(); ready?.clear_ready(); }
-            client = listener.accept() => answer(&mut agent, client),
+            ready = doors.samples.readable() => { agent.drain(); ready?.clear_ready(); }
+            ready = doors.late.readable() => { agent.drain(); ready?.clear_ready(); }
+            client = doors.listener.accept() => answer(&mut agent, client),
         }
     }
     info!("stopping: detaching, then writing what is live");

@@ -92,18 +92,23 @@ pub(super) unsafe fn delete(map: BorrowedFd<'_>, key: &[u8]) -> io::Result<bool>
     })
 }
 
-/// Reads the first key into `key`; false where the map is empty.
+/// Reads the key behind `after` into `key`, or the first; false where there is none.
 ///
 /// # Errors
 /// Those of `BPF_MAP_GET_NEXT_KEY` other than ENOENT.
 ///
 /// # Safety
-/// `key` has the map's key size.
-pub(super) unsafe fn first_key(map: BorrowedFd<'_>, key: &mut [u8]) -> io::Result<bool> {
-    // SAFETY: the caller vouches for the size; no key to start from asks for the first.
+/// Both keys have the map's key size.
+pub(super) unsafe fn next_key(
+    map: BorrowedFd<'_>,
+    after: Option<&[u8]>,
+    key: &mut [u8],
+) -> io::Result<bool> {
+    // SAFETY: the caller vouches for the sizes; no key to start from asks for the first.
     found(unsafe {
         bpf(bpf_cmd::BPF_MAP_GET_NEXT_KEY, |attributes| {
             attributes.__bindgen_anon_2.map_fd = descriptor(map);
+            attributes.__bindgen_anon_2.key = after.map_or(0, |key| key.as_ptr() as u64);
             attributes.__bindgen_anon_2.__bindgen_anon_1.next_key = key.as_mut_ptr() as u64;
         })
     })

@@ -54,6 +54,11 @@ impl HookWatch {
         [now[0].since(self.base[0]), now[1].since(self.base[1])]
     }
 
+    /// Packets that earlier agents' hooks saw.
+    pub(super) fn seen_before(&self) -> u64 {
+        self.seen_base[0].plus(self.seen_base[1]).packets
+    }
+
     /// What the hooks saw since this agent started.
     pub(super) fn seen(&self, books: &Books) -> [Tally; 2] {
         [0, 1].map(|hook: usize| books.seen[hook].since(self.seen_base[hook]))
