@@ -176,6 +176,7 @@ impl Settings {
             .map(|rule| rule.parse())
             .collect::<anyhow::Result<_>>()
             .context("in --exclude")?;
+        live::check_exclusions(&exclusions).context("in --exclude")?;
         let table_size = self.table_size.unwrap_or(DEFAULT_TABLE_SIZE);
         ensure!(
             (16..=1 << 26).contains(&table_size),

@@ -20,6 +20,7 @@ pub use agent::{Agent, Summary, wall_clock};
 pub use conservation::{Amount, Balance, Status};
 pub use control::{ask, detach, only_socket};
 pub use interface::{Interface, refuse_stacked};
+pub(crate) use options::check_exclusions;
 pub use options::{Exclusion, Ingress, Options, TcFlavour};
 pub use pins::{Instance, PIN_ROOT, RUN_ROOT};
 pub use serve::serve;
