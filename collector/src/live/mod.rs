@@ -24,4 +24,4 @@ pub(crate) use options::check_exclusions;
 pub use options::{Exclusion, Ingress, Options, TcFlavour};
 pub use pins::{Instance, PIN_ROOT, RUN_ROOT};
 pub use serve::serve;
-pub use sys::{boot_time, wall_time};
+pub use sys::boot_time;
