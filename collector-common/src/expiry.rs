@@ -28,22 +28,6 @@ pub enum End {
     Overflow = 6,
 }
 
-impl End {
-    /// Name in records.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            End::Finished => "finished",
-            End::Reset => "reset",
-            End::Idle => "idle",
-            End::HalfOpen => "half_open",
-            End::Active => "active",
-            End::Shutdown => "shutdown",
-            End::Overflow => "overflow",
-        }
-    }
-}
-
 /// FIN seen both ways or RST either way.
 #[inline(always)]
 #[must_use]

@@ -80,17 +80,6 @@ impl OpenerBasis {
             _ => Self::FirstPacket,
         }
     }
-
-    /// Name in records.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::FirstPacket => "first_packet",
-            Self::Hook => "hook",
-            Self::SynAck => "syn_ack",
-            Self::Syn => "syn",
-        }
-    }
 }
 
 /// Counters and state of one direction.

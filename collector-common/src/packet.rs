@@ -84,7 +84,8 @@ pub struct Packet {
     pub version: u8,
     /// TCP flags, 0 for other transports.
     pub tcp_flags: u8,
-    /// A hop-by-hop jumbo header or an IP length of 0: a BIG TCP buffer.
+    /// A hop-by-hop jumbo header behind an IPv6 length of 0: a BIG TCP buffer, whose segments go
+    /// without that header.
     pub jumbo_header: bool,
     /// TCP sequence number, 0 for other transports.
     pub sequence: u32,
@@ -329,7 +330,9 @@ fn skip_extension<B: Bytes + ?Sized>(
         extension::AUTHENTICATION => (units + 2) * 4,
         extension::HOP_BY_HOP => {
             // RFC 2675: option 0xc2 of 4 bytes, alone, as the kernel writes it for BIG TCP.
-            packet.jumbo_header |= units == 0 && header[2] == 0xc2 && header[3] == 4;
+            // Behind another length than 0 it is the sender's own, and its bytes are on the wire.
+            packet.jumbo_header |=
+                packet.payload_len == u32::MAX && units == 0 && header[2] == 0xc2 && header[3] == 4;
             (units + 1) * 8
         }
         _ => (units + 1) * 8,

@@ -186,12 +186,6 @@ impl<T: Tap> Pipeline<T> {
         self.sink.totals()
     }
 
-    /// The sink, for its counters.
-    #[must_use]
-    pub fn sink(&self) -> &Sink {
-        &self.sink
-    }
-
     /// Samples that were not looked at because too many flows were undecided.
     #[must_use]
     pub fn samples_shed(&self) -> u64 {

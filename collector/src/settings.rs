@@ -117,7 +117,7 @@ impl Settings {
         let known = known_keys();
         for key in table.keys() {
             if !known.contains(key) {
-                bail!("unknown key `{key}`{}", suggestion(key, &known));
+                bail!("unknown key{}{}", shown(key), suggestion(key, &known));
             }
         }
         // The library's own error would show the value, which holds addresses.
@@ -176,6 +176,7 @@ impl Settings {
             .map(|rule| rule.parse())
             .collect::<anyhow::Result<_>>()
             .context("in --exclude")?;
+        live::check_exclusions(&exclusions).context("in --exclude")?;
         let table_size = self.table_size.unwrap_or(DEFAULT_TABLE_SIZE);
         ensure!(
             (16..=1 << 26).contains(&table_size),
@@ -345,6 +346,16 @@ fn known_keys() -> Vec<String> {
         .collect()
 }
 
+/// The key as a word; a quoted one may be an address, or several lines, and is not repeated.
+fn shown(key: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
+    if key.chars().all(plain) {
+        format!(" `{key}`")
+    } else {
+        String::new()
+    }
+}
+
 fn suggestion(key: &str, known: &[String]) -> String {
     let nearest = known
         .iter()
@@ -377,6 +388,8 @@ mod tests {
             "exclude = [\"198.51.100.7\"",
             "iface = [\"eth0\"]\nexclude = [198.51.100.7]",
             "table-size = \"many\"",
+            "\"198.51.100.7\" = 22",
+            "\"two\\nlines\" = 22",
         ];
         for text in wrong {
             let error = format!("{:#}", Settings::from_toml(text).unwrap_err());

@@ -4,10 +4,12 @@
 use std::{
     fs,
     os::unix::fs::{MetadataExt, PermissionsExt},
-    process::Command,
+    process::{Command, Stdio},
+    thread,
+    time::Duration,
 };
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use collector::live::Status;
 use collector_tests::{
     binary::{Home, assert_fails},
@@ -16,6 +18,10 @@ use collector_tests::{
     netns::Namespace,
     privileges::root_or_skip,
     raw_socket::RawSocket,
+};
+use nix::{
+    sys::signal::{self, Signal},
+    unistd::Pid,
 };
 
 /// Wrong usage.
@@ -291,5 +297,40 @@ fn a_clean_stop_leaves_one_private_file_and_nothing_in_the_kernel() -> Result<()
         .args(["net", "show", "dev", "wire"])
         .output()?;
     assert!(!String::from_utf8_lossy(&hooks.stdout).contains("meter_"));
+    Ok(())
+}
+
+#[test]
+fn an_agent_whose_status_socket_cannot_be_made_leaves_nothing_attached() -> Result<()> {
+    if !root_or_skip() {
+        return Ok(());
+    }
+    let place = Place::new()?;
+    let arguments = [&SMALL[..], &["--iface", "wire"]].concat();
+    let running = place.home.start(&place.namespace, &arguments)?;
+    let in_run = fs::read_dir(place.home.join("run"))?;
+    let mut paths = in_run.flatten().map(|entry| entry.path());
+    let socket = paths.find(|path| path.extension().is_some_and(|end| end == "sock"));
+    running.terminate()?;
+    fs::create_dir(socket.context("the agent's socket")?)?;
+    assert_fails(&mut place.run(), FAILURE, &["listening on"])?;
+    assert!(place.home.pinned().is_empty());
+    Ok(())
+}
+
+#[test]
+fn a_signal_during_the_start_leaves_nothing_attached() -> Result<()> {
+    if !root_or_skip() {
+        return Ok(());
+    }
+    let place = Place::new()?;
+    let mut agent = place.run().stderr(Stdio::null()).spawn()?;
+    // The first pin is there long before the last program is loaded.
+    while place.home.pinned().is_empty() && agent.try_wait()?.is_none() {
+        thread::sleep(Duration::from_millis(1));
+    }
+    signal::kill(Pid::from_raw(agent.id().cast_signed()), Signal::SIGTERM)?;
+    assert_eq!(agent.wait()?.code(), Some(0));
+    assert!(place.home.pinned().is_empty());
     Ok(())
 }

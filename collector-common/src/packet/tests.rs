@@ -334,6 +334,9 @@ fn the_kernels_jumbo_header_is_noted() {
     assert_eq!(packet.payload_len, u32::MAX);
     let padding = extended(0, &[17, 0, 1, 4, 0, 0, 0, 0]);
     assert!(!read(&padding).unwrap().jumbo_header);
+    // On the wire the option is the sender's own and its bytes count: only the kernel's buffer,
+    // with length 0, has a header that the wire has not.
+    assert!(!read(&frame).unwrap().jumbo_header);
 }
 
 #[test]

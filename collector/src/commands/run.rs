@@ -50,7 +50,9 @@ fn meter(options: Options, config: PipelineConfig) -> anyhow::Result<()> {
     let start = || Agent::start(options, config, ());
     let (summary, ()) = runtime.block_on(live::serve(start, &run_root))?;
     say_goodbye(&summary);
-    judge(&summary)
+    judge(&summary)?;
+    info!("everything written");
+    Ok(())
 }
 
 fn say_goodbye(summary: &Summary) {

@@ -300,11 +300,6 @@ impl<T: Tap> Agent<T> {
         Ok(self.kernel.set_clock(now)?)
     }
 
-    /// The loaded programs of the first interface; for tests that run them by hand.
-    pub fn object(&mut self) -> Option<&mut aya::Ebpf> {
-        self.kernel.objects.first_mut()
-    }
-
     /// Detaches, waits, writes all that is live, closes the file, unpins.
     ///
     /// # Errors

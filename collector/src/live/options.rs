@@ -33,6 +33,10 @@ pub enum TcFlavour {
     Clsact,
 }
 
+/// Rules that the kernel's trie has room for: twice as many, since those of the agent before stay
+/// until the new ones are in.
+const MAX_EXCLUSIONS: usize = 512;
+
 /// Addresses and ports that are never metered. Written `PREFIX`, `PREFIX:PORT[,PORT…]`, with
 /// IPv6 prefixes that have ports in brackets.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -130,6 +134,19 @@ fn octets_of(address: IpAddr) -> (u8, [u8; 16], u32) {
 fn masked(octets: [u8; 16], bits: u32) -> [u8; 16] {
     let mask = u128::MAX.checked_shl(128 - bits).unwrap_or(0);
     (u128::from_be_bytes(octets) & mask).to_be_bytes()
+}
+
+/// Checks what one rule alone does not show.
+///
+/// # Errors
+/// More rules than the trie holds, or more ports for one prefix than a rule holds.
+pub(crate) fn check_exclusions(rules: &[Exclusion]) -> anyhow::Result<()> {
+    ensure!(
+        rules.len() <= MAX_EXCLUSIONS,
+        "at most {MAX_EXCLUSIONS} exclusions are possible, not {}",
+        rules.len()
+    );
+    flattened(rules).map(drop)
 }
 
 /// What a trie can't express by itself: the longest prefix alone answers, so each rule takes over
@@ -289,6 +306,19 @@ mod tests {
     fn a_shorter_prefix_with_every_port_swallows_the_ports_of_longer_ones() {
         let flat = flattened(&[rule("192.0.2.0/24"), rule("192.0.2.7:22")]).unwrap();
         assert!(flat.iter().all(|rule| rule.ports.covers([443, 1])));
+    }
+
+    #[test]
+    fn too_many_rules_and_too_many_ports_of_one_prefix_are_refused() {
+        let rules = vec![rule("192.0.2.7:22"); MAX_EXCLUSIONS + 1];
+        assert!(check_exclusions(&rules).is_err());
+        assert!(check_exclusions(&rules[1..]).is_ok());
+        let ports = [rule("192.0.2.7:1,2,3,4,5"), rule("192.0.2.7:6,7,8,9")];
+        let error = check_exclusions(&ports).unwrap_err().to_string();
+        assert!(
+            error.contains("8 ports") && !error.contains("192.0"),
+            "{error}"
+        );
     }
 
     #[test]

@@ -1,5 +1,5 @@
-//! The system calls that the loader library lacks. All unsafe code of the agent is in this file
-//! and, for the ethtool ioctl, in `ethtool`.
+//! The system calls that the loader library lacks. Unsafe code of the agent is here, in `maps`,
+//! which vouches for the sizes of keys and values, and in `ethtool`, for its ioctl.
 
 use std::{
     fs::File,
@@ -260,7 +260,7 @@ pub fn boot_time() -> u64 {
 
 /// Nanoseconds since 1970 (UTC).
 #[must_use]
-pub fn wall_time() -> u64 {
+pub(super) fn wall_time() -> u64 {
     clock(nix::time::ClockId::CLOCK_REALTIME)
 }
 
