@@ -29,8 +29,8 @@ struct Arguments {
     /// Packets per case and round of an established flow
     #[arg(long, default_value_t = 1_000_000)]
     packets: u32,
-    /// New flows, and sampled flows, per round
-    #[arg(long, default_value_t = 1000)]
+    /// New flows, and sampled flows, per round; at XDP each costs the kernel milliseconds
+    #[arg(long, default_value_t = 100)]
     flows: u16,
 }
 
