@@ -95,7 +95,7 @@ impl<T: Tap> Pipeline<T> {
             sink,
             recovered,
             countries: config.countries,
-            samples: Samples::new(config.samples),
+            samples: Samples::new(config.samples, config.now),
             clock: config.clock,
         })
     }

@@ -258,7 +258,7 @@ impl Settings {
             },
             disk: Box::new(LocalDisk),
             countries,
-            samples: SampleLimits::default(),
+            samples: SampleLimits::for_cuts_after(self.timeouts()?.active),
             clock: live::wall_clock(),
             now: live::boot_time(),
         })

@@ -18,6 +18,19 @@ pub struct SampleLimits {
     pub forget_after: u64,
 }
 
+impl SampleLimits {
+    /// Limits for flows that are cut after `active` nanoseconds: between two cuts nothing need be
+    /// heard of a flow, and its label must last.
+    #[must_use]
+    pub fn for_cuts_after(active: u64) -> Self {
+        let defaults = Self::default();
+        Self {
+            forget_after: defaults.forget_after.max(2 * active),
+            ..defaults
+        }
+    }
+}
+
 impl Default for SampleLimits {
     /// 8,192 undecided flows (48 MiB), 262,144 in all, two hours and a half.
     fn default() -> Self {
@@ -51,14 +64,16 @@ pub(super) struct Samples {
 }
 
 impl Samples {
-    pub(super) fn new(limits: SampleLimits) -> Self {
+    /// Starts at `now`, nanoseconds since boot: what is heard before the first tick is new, however
+    /// long the host has been up.
+    pub(super) fn new(limits: SampleLimits, now: u64) -> Self {
         Self {
             limits,
             flows: HashMap::new(),
             undecided: 0,
             shed: 0,
-            now: 0,
-            swept: 0,
+            now,
+            swept: now,
         }
     }
 

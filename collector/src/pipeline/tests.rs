@@ -360,6 +360,23 @@ fn undecided_flows_are_bounded_and_their_samples_counted() {
 }
 
 #[test]
+fn a_flow_that_began_before_the_first_tick_keeps_its_label_on_a_host_that_is_long_up() {
+    let folder = TempDir::new().unwrap();
+    let mut config = config(folder.path());
+    config.now = 36_000 * SECOND;
+    let mut pipeline = Pipeline::new(config, Keep::default()).unwrap();
+    pipeline.sample(&sample(1, true, REQUEST), REQUEST);
+    pipeline.rotate(36_001 * SECOND).unwrap();
+    let web = packet(4, protocol::TCP, 80);
+    let (http, counts) = flow(1, &web, [5, 6], [OPEN, OPEN]);
+    pipeline.flow_ended(&http, counts, End::Finished);
+    let [record] = pipeline.tap().0.as_slice() else {
+        panic!("one record");
+    };
+    assert!(!record.inspection.guessed, "{:?}", record.inspection.label);
+}
+
+#[test]
 fn the_clock_turns_boot_time_into_utc_and_survives_nonsense() {
     let clock = WallClock {
         boot_to_utc_offset_ns: 1_000_000_000_000_000_000,

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use anyhow::Context;
 use collector_common::{
     expiry::{self, End},
-    flow::{Flow, Owned},
+    flow::{Flow, Owned, state},
     key::FlowKey,
     settings::Sweep,
 };
@@ -81,8 +81,10 @@ impl<T: Tap> Agent<T> {
             let mut flow = Flow { key: *key, entry };
             // It may be closing already, by a packet: what came behind the snapshot is for the
             // next pass, which commits the cut first.
-            if !entry.is_closing() {
+            if entry.state & state::CUT != 0 {
                 self.write(&flow, End::Active);
+            }
+            if !entry.is_closing() {
                 continue;
             }
             closing.insert(*key);
