@@ -85,6 +85,20 @@ impl Interface {
         Ok(found)
     }
 
+    /// What its counters say of the ways that are hooked: a loopback device has no egress hook.
+    #[must_use]
+    pub fn hooked(&self) -> [Tally; 2] {
+        let [received, sent] = self.counters;
+        [
+            received,
+            if self.loopback {
+                Tally::default()
+            } else {
+                sent
+            },
+        ]
+    }
+
     /// The same packets pass both: one is the other's bridge, bond, VLAN parent or carrier.
     fn stacked_on(&self, other: &Self) -> bool {
         self.index != other.index
@@ -164,5 +178,23 @@ fn request(name: &str) -> anyhow::Result<LinkMessage> {
             Err(reason).with_context(|| format!("asking for interface {name}"))
         }
         _ => bail!("the kernel's answer about interface {name} is not understood"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_loopback_device_sends_is_expected_at_no_hook() {
+        let mut device = Interface::named("lo").unwrap();
+        assert!(device.loopback);
+        device.counters = [Tally {
+            packets: 3,
+            bytes: 180,
+        }; 2];
+        assert_eq!(device.hooked(), [device.counters[0], Tally::default()]);
+        device.loopback = false;
+        assert_eq!(device.hooked(), device.counters);
     }
 }

@@ -137,6 +137,7 @@ impl Fullness {
 
 fn sum_counters(interfaces: &[Interface]) -> [Tally; 2] {
     interfaces.iter().fold([Tally::default(); 2], |sum, one| {
-        [sum[0].plus(one.counters[0]), sum[1].plus(one.counters[1])]
+        let counted = one.hooked();
+        [sum[0].plus(counted[0]), sum[1].plus(counted[1])]
     })
 }
