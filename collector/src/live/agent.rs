@@ -209,7 +209,7 @@ impl<T: Tap> Agent<T> {
         let books = Books::sum(&self.kernel.books.read()?);
         self.rate = [self.rate[1], (books.seen_total().packets, now)];
         self.fullness.look(&books, now);
-        self.watch.look(&self.interfaces, &self.kernel);
+        self.watch.look(&self.interfaces, &books);
         Ok(())
     }
 

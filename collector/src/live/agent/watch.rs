@@ -64,20 +64,16 @@ impl HookWatch {
         [0, 1].map(|hook: usize| books.seen[hook].since(self.seen_base[hook]))
     }
 
-    pub(super) fn look(&mut self, interfaces: &[Interface], kernel: &Kernel) {
+    pub(super) fn look(&mut self, interfaces: &[Interface], books: &Books) {
         if self.told == [true; 2] {
             return;
         }
-        let Ok(cpus) = kernel.books.read() else {
-            return;
-        };
-        let books = Books::sum(&cpus);
         let counted = self.interface_counters(interfaces);
         self.looks += 1;
         for hook in Hook::ALL {
             let index = hook as usize;
             let hook = hook.as_str();
-            let seen = self.seen(&books)[index].packets;
+            let seen = self.seen(books)[index].packets;
             if self.told[index] {
                 continue;
             }
