@@ -14,10 +14,12 @@ pub enum Hook {
     Ingress = 0,
     /// From the host (TC egress).
     Egress = 1,
+    /// None: a capture does not tell which end is the host.
+    Capture = 2,
 }
 
 impl Hook {
-    /// Both, in the order of their numbers.
+    /// Those of a live meter, in the order of their numbers.
     pub const ALL: [Hook; 2] = [Hook::Ingress, Hook::Egress];
 
     /// Name in counters and records.
@@ -26,6 +28,7 @@ impl Hook {
         match self {
             Hook::Ingress => "ingress",
             Hook::Egress => "egress",
+            Hook::Capture => "capture",
         }
     }
 }

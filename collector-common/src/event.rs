@@ -5,6 +5,7 @@ use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout};
 
 use crate::{
     books::Hook,
+    flow::{FlowEntry, Observation, Piece},
     key::{FlowKey, Side},
     packet::Packet,
     wire::Tally,
@@ -99,11 +100,30 @@ pub struct Late {
 const _: () = assert!(size_of::<SampleHeader>() == 32);
 const _: () = assert!(size_of::<Late>() == 104);
 
+impl SampleHeader {
+    /// Of the piece of `seen`'s payload, `payload` bytes long, that is taken for `entry`.
+    #[inline(always)]
+    #[must_use]
+    pub fn of(entry: &FlowEntry, seen: &Observation, payload: u32, piece: Piece) -> Self {
+        let packet = &seen.packet;
+        Self {
+            id: entry.id,
+            offset: piece.offset,
+            payload_len: payload,
+            taken: piece.take,
+            source_port: packet.source_port,
+            destination_port: packet.destination_port,
+            protocol: packet.protocol.into(),
+            from_opener: (seen.side as u8 == entry.opener).into(),
+        }
+    }
+}
+
 impl Late {
     /// The packet again, as far as the update rule needs it.
     #[must_use]
-    pub fn observation(&self) -> crate::flow::Observation {
-        crate::flow::Observation {
+    pub fn observation(&self) -> Observation {
+        Observation {
             packet: Packet {
                 protocol: self.key.protocol,
                 version: self.key.version,
@@ -119,7 +139,6 @@ impl Late {
             } else {
                 Hook::Ingress
             },
-            live: true,
             ifindex: self.ifindex,
         }
     }

@@ -69,6 +69,25 @@ pub fn due(entry: &FlowEntry, now: u64, timeouts: &Timeouts) -> Option<End> {
     (counting >= timeouts.active && entry.ended == 0).then_some(End::Active)
 }
 
+/// The first `now` at which [`due`] names an end if no packet comes before it: a table need not
+/// look at the flow any sooner.
+#[must_use]
+pub fn deadline(entry: &FlowEntry, timeouts: &Timeouts) -> u64 {
+    if entry.state & state::CLOSING != 0 {
+        return 0;
+    }
+    let mut first = entry.last.saturating_add(timeouts.idle);
+    if entry.ended != 0 {
+        first = first.min(entry.ended.saturating_add(timeouts.linger));
+    } else {
+        first = first.min(entry.since.saturating_add(timeouts.active));
+    }
+    if is_half_open(entry) {
+        first = first.min(entry.last.saturating_add(timeouts.half_open));
+    }
+    first
+}
+
 /// `since` is set and lies `span` back.
 #[inline(always)]
 fn passed(since: u64, span: u64, now: u64) -> bool {
@@ -165,6 +184,37 @@ mod tests {
         flow.last = SECOND + T.active;
         assert_eq!(due(&flow, SECOND + T.active - 1, &T), None);
         assert_eq!(due(&flow, SECOND + T.active, &T), Some(End::Active));
+    }
+
+    #[test]
+    fn the_deadline_is_the_first_moment_at_which_a_flow_is_due() {
+        let flags = [
+            0,
+            tcp::SYN,
+            tcp::SYN | tcp::ACK,
+            tcp::FIN | tcp::ACK,
+            tcp::RST,
+        ];
+        for (opener, answer) in flags.iter().flat_map(|a| flags.map(|b| (*a, b))) {
+            for basis in [OpenerBasis::FirstPacket, OpenerBasis::Syn] {
+                for (ended, last) in [(0, 1), (0, 3_590), (5, 7), (5, 5), (5, 300)] {
+                    let flow = FlowEntry {
+                        basis: basis as u8,
+                        ended: ended * SECOND,
+                        last: last * SECOND,
+                        ..entry(opener, answer)
+                    };
+                    let at = deadline(&flow, &T);
+                    assert!(due(&flow, at, &T).is_some(), "{flow:?}");
+                    assert_eq!(due(&flow, at - 1, &T), None, "{flow:?}");
+                }
+            }
+        }
+        let closing = FlowEntry {
+            state: state::CLOSING,
+            ..entry(0, 0)
+        };
+        assert_eq!(deadline(&closing, &T), 0);
     }
 
     #[test]

@@ -184,8 +184,6 @@ pub struct Observation {
     pub now: u64,
     /// Where it was seen.
     pub hook: Hook,
-    /// Live hooks know which end is this host; a capture does not.
-    pub live: bool,
     /// On which interface.
     pub ifindex: u32,
 }
@@ -306,6 +304,12 @@ impl FlowEntry {
         [upto(self.opener()), upto(self.opener().other())]
     }
 
+    /// Everything counted so far, both directions, all parts.
+    #[must_use]
+    pub fn total(&self) -> Tally {
+        self.directions[0].tally.plus(self.directions[1].tally)
+    }
+
     /// Nobody adds any more, and all that is left is due. Not so while a cut waits for its commit:
     /// then [`FlowEntry::counts`] are the cut's, and what came behind it is due in a later pass.
     #[must_use]
@@ -413,10 +417,9 @@ fn opener(seen: &Observation) -> (Side, OpenerBasis) {
             _ => {}
         }
     }
-    let basis = if seen.live {
-        OpenerBasis::Hook
-    } else {
-        OpenerBasis::FirstPacket
+    let basis = match seen.hook {
+        Hook::Ingress | Hook::Egress => OpenerBasis::Hook,
+        Hook::Capture => OpenerBasis::FirstPacket,
     };
     (seen.side, basis)
 }

@@ -4,7 +4,7 @@ use aya_ebpf::helpers::bpf_get_smp_processor_id;
 use collector_common::{
     books::{Books, Hook, Reason},
     event::{Late, LateKind, SampleHeader},
-    flow::{FlowEntry, Observation, Outcome, Piece},
+    flow::{FlowEntry, Observation, Outcome},
     key::FlowKey,
     packet::{Packet, Refusal, protocol},
 };
@@ -35,7 +35,6 @@ pub fn meter<F: Frame>(frame: &F, hook: Hook) {
                 wire,
                 now,
                 hook,
-                live: true,
                 ifindex,
             };
             add(frame, books, &key, &seen);
@@ -129,27 +128,7 @@ fn sample<F: Frame>(frame: &F, books: &mut Books, entry: &mut FlowEntry, seen: &
     let piece = window.admit_piece(packet, payload, limit);
     *slot = window;
     if piece.take > 0 {
-        let header = header_of(entry, seen, packet, payload, piece);
+        let header = SampleHeader::of(entry, seen, payload, piece);
         samples::send(books, frame, packet.payload, &header);
-    }
-}
-
-#[inline(always)]
-fn header_of(
-    entry: &FlowEntry,
-    seen: &Observation,
-    packet: &Packet,
-    payload: u32,
-    piece: Piece,
-) -> SampleHeader {
-    SampleHeader {
-        id: entry.id,
-        offset: piece.offset,
-        payload_len: payload,
-        taken: piece.take,
-        source_port: packet.source_port,
-        destination_port: packet.destination_port,
-        protocol: packet.protocol.into(),
-        from_opener: (seen.side as u8 == entry.opener).into(),
     }
 }

@@ -6,6 +6,7 @@
 
 pub mod anonymize;
 pub mod cli;
+pub mod closing;
 pub mod commands;
 pub mod inspect;
 pub mod live;

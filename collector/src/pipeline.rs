@@ -2,26 +2,22 @@
 //!
 //! Synchronous; time is an argument.
 
-use collector_common::{
-    event::SampleHeader,
-    expiry::End,
-    flow::Flow,
-    schema::{Hour, SpoolId, Totals},
-    wire::Tally,
-};
+use std::sync::Arc;
+
+use collector_common::{event::SampleHeader, expiry::End, flow::Flow, schema::Totals, wire::Tally};
 use jiff::Timestamp;
 
 use crate::{
-    anonymize::anonymize,
-    locate::{self, geoip::Countries},
+    locate::geoip::Countries,
     record::{Record, RecordId},
     sink::{Moment, Outside, Sink, SinkConfig, SinkError, disk::Disk, recover::Recovered},
 };
 
+mod recorder;
 mod samples;
 
+pub use recorder::Recorder;
 pub use samples::SampleLimits;
-use samples::Samples;
 
 /// Looks at records before anything is removed. The meter ships `()`; tests assert exact counts
 /// with their own.
@@ -47,7 +43,9 @@ impl WallClock {
         Timestamp::from_nanosecond(nanoseconds).unwrap_or(Timestamp::UNIX_EPOCH)
     }
 
-    fn moment(self, boot: u64) -> Moment {
+    /// That moment in both.
+    #[must_use]
+    pub fn moment(self, boot: u64) -> Moment {
         Moment {
             boot,
             utc: self.utc(boot),
@@ -77,8 +75,7 @@ pub struct Pipeline<T: Tap> {
     tap: T,
     sink: Sink,
     recovered: Recovered,
-    countries: Countries,
-    samples: Samples,
+    recorder: Recorder,
     clock: WallClock,
 }
 
@@ -94,8 +91,7 @@ impl<T: Tap> Pipeline<T> {
             tap,
             sink,
             recovered,
-            countries: config.countries,
-            samples: Samples::new(config.samples, config.now),
+            recorder: Recorder::new(config.samples, Arc::new(config.countries), config.now),
             clock: config.clock,
         })
     }
@@ -118,34 +114,24 @@ impl<T: Tap> Pipeline<T> {
 
     /// Takes a payload sample; `bytes` may be longer than what was taken.
     pub fn sample(&mut self, header: &SampleHeader, bytes: &[u8]) {
-        self.samples.add(header, bytes);
+        self.recorder.sample(header, bytes);
     }
 
     /// Whether the record was written before the crash. The answer holds until the first
     /// rotation; by then the table that the crash left has been settled.
     #[must_use]
     pub fn already_written(&self, id: &RecordId) -> bool {
-        let id = spool_id(*id);
-        self.recovered.holds(self.sink.totals().lineage, id)
+        self.recovered
+            .holds(self.sink.totals().lineage, (*id).into())
     }
 
     /// Writes the record of `flow` that is due: `counts` is what it adds, opener first. After
     /// [`End::Active`] the flow goes on and keeps its label.
     pub fn flow_ended(&mut self, flow: &Flow, counts: [Tally; 2], end: End) {
-        let record = Record {
-            flow: *flow,
-            counts,
-            end,
-            inspection: self.samples.inspection(flow, end == End::Active),
-        };
+        let record = self.recorder.record(flow, counts, end);
         self.tap.record(&record);
-        let places = locate::places(flow, &self.countries);
-        let hour = Hour::of(self.clock.utc(flow.entry.since));
-        let public = anonymize(&record, &places, hour);
-        let id = SpoolId {
-            flow: flow.entry.id,
-            part: flow.entry.part,
-        };
+        let public = self.recorder.publish(&record, self.clock);
+        let id = RecordId::of(flow).into();
         self.sink.write(id, public, counts[0].plus(counts[1]));
     }
 
@@ -163,7 +149,7 @@ impl<T: Tap> Pipeline<T> {
     /// # Errors
     /// As [`Sink::rotate`].
     pub fn rotate(&mut self, now: u64) -> Result<(), SinkError> {
-        self.samples.forget(now);
+        self.recorder.forget(now);
         if !self.sink.should_rotate(now) {
             return Ok(());
         }
@@ -189,14 +175,7 @@ impl<T: Tap> Pipeline<T> {
     /// Samples that were not looked at because too many flows were undecided.
     #[must_use]
     pub fn samples_shed(&self) -> u64 {
-        self.samples.shed()
-    }
-}
-
-fn spool_id(id: RecordId) -> SpoolId {
-    SpoolId {
-        flow: id.flow,
-        part: id.part,
+        self.recorder.samples_shed()
     }
 }
 

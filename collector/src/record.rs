@@ -1,6 +1,6 @@
 //! A finished flow with all that is known of it, before anything is removed.
 
-use collector_common::{expiry::End, flow::Flow, wire::Tally};
+use collector_common::{expiry::End, flow::Flow, schema::SpoolId, wire::Tally};
 
 use crate::inspect::Inspection;
 
@@ -12,6 +12,26 @@ pub struct RecordId {
     pub flow: u64,
     /// [`collector_common::flow::FlowEntry::part`].
     pub part: u32,
+}
+
+impl RecordId {
+    /// Of the record of `flow` that is due.
+    #[must_use]
+    pub fn of(flow: &Flow) -> Self {
+        Self {
+            flow: flow.entry.id,
+            part: flow.entry.part,
+        }
+    }
+}
+
+impl From<RecordId> for SpoolId {
+    fn from(id: RecordId) -> Self {
+        Self {
+            flow: id.flow,
+            part: id.part,
+        }
+    }
 }
 
 /// A flow that a record is due for. Exact; holds addresses, so it is never serialised.

@@ -67,7 +67,6 @@ impl Model {
             wire,
             now,
             hook: self.hook,
-            live: true,
             ifindex: LOOPBACK,
         };
         let entry = self

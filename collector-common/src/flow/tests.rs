@@ -32,7 +32,6 @@ fn seen(side: Side, flags: u8, now: u64) -> Observation {
         },
         now,
         hook: Hook::Ingress,
-        live: true,
         ifindex: 7,
     }
 }
@@ -117,7 +116,7 @@ fn without_a_syn_the_first_packet_opens_live_and_in_a_capture() {
     let live = opened(&seen(SERVER, ACK, 5));
     assert_eq!((live.opener(), basis(&live)), (SERVER, OpenerBasis::Hook));
     let captured = Observation {
-        live: false,
+        hook: Hook::Capture,
         ..udp(SERVER, 5)
     };
     assert_eq!(basis(&opened(&captured)), OpenerBasis::FirstPacket);

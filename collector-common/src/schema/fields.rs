@@ -68,6 +68,8 @@ pub enum Leg {
     Outbound,
     /// Opened by this host to port 53 or 853.
     Dns,
+    /// From a capture that does not tell which end is the host.
+    Unknown,
 }
 
 /// How a leg is known.
@@ -78,6 +80,8 @@ pub enum LegBasis {
     Hook,
     /// That, and the port of the other side.
     Port,
+    /// Nothing tells.
+    None,
 }
 
 /// Transport protocol.

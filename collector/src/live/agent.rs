@@ -1,8 +1,8 @@
 //! The agent: what it holds, how it starts, ticks and stops. Synchronous, time is an argument;
 //! `serve` drives it.
 
-mod closing;
 mod preflight;
+mod table;
 mod watch;
 
 use std::os::fd::{AsFd, OwnedFd};
@@ -20,31 +20,26 @@ use super::{
     interface::{Interface, refuse_stacked},
     kernel::{Kernel, pin_folder},
     pins::{Instance, Lock, PinFolder},
-    rings,
-    seeds::Seeds,
     sys,
 };
-use crate::pipeline::{Pipeline, PipelineConfig, Tap, WallClock};
+use crate::{
+    closing::{Closer, Seeds},
+    pipeline::{Pipeline, PipelineConfig, Tap, WallClock},
+};
 
 /// A running meter.
 pub struct Agent<T: Tap> {
     kernel: Kernel,
     hooks: Vec<Attachment>,
     pipeline: Pipeline<T>,
-    seeds: Seeds,
+    closer: Closer,
     interfaces: Vec<Interface>,
     options: Options,
     instance: Instance,
     pins: Option<PinFolder>,
-    /// Of late packets, what is in records: see [`Taken`].
-    late_written: Tally,
     lost_in_crash: Tally,
     /// The disk takes nothing at the moment, and that has been said.
     disk_failing: bool,
-    /// Of the last flow that late packets made.
-    late_id: u64,
-    /// The last pass whose cuts are on disk.
-    committed: u64,
     /// For the packet rate: seen at the last two ticks, and when.
     rate: [(u64, u64); 2],
     started: u64,
@@ -103,7 +98,6 @@ impl<T: Tap> Agent<T> {
         }
         let (kernel, hooks, pipeline) = started?;
         let now = sys::boot_time();
-        let committed = now;
         let watch = HookWatch::new(&interfaces, &kernel)?;
         let seen = watch.seen_before();
         let pins = options.pin.then_some(folder);
@@ -111,16 +105,17 @@ impl<T: Tap> Agent<T> {
             kernel,
             hooks,
             pipeline,
-            seeds: Seeds::default(),
+            closer: Closer::new(
+                Seeds::default(),
+                LATE_IDS | (now / 1_000),
+                if fresh { now } else { 0 },
+            ),
             interfaces,
             options,
             instance,
             pins,
-            late_written: Tally::default(),
             lost_in_crash: Tally::default(),
             disk_failing: false,
-            late_id: LATE_IDS | (now / 1_000),
-            committed: if fresh { committed } else { 0 },
             rate: [(seen, now); 2],
             started: now,
             watch,
@@ -160,7 +155,7 @@ impl<T: Tap> Agent<T> {
     /// After a crash: what the dead agent had read from the ring and put nowhere is lost, and it
     /// is known how much: the records say how many were sent before them.
     fn inherit(&mut self) -> anyhow::Result<()> {
-        self.late_written = self.pipeline.written().late_written.into();
+        self.closer.late_written = self.pipeline.written().late_written.into();
         if !self.kernel.taken_over {
             return Ok(());
         }
@@ -174,28 +169,15 @@ impl<T: Tap> Agent<T> {
             .iter()
             .enumerate()
             .fold(Tally::default(), |sum, (cpu, books)| {
-                sum.plus(self.seeds.read_before(cpu as u32, books.late))
+                sum.plus(self.closer.seeds.read_before(cpu as u32, books.late))
             });
-        self.lost_in_crash = read.since(settled.plus(self.late_written));
+        self.lost_in_crash = read.since(settled.plus(self.closer.late_written));
         info!(
             lost_packets = self.lost_in_crash.packets,
             "took over the maps and hooks of an agent that did not stop cleanly"
         );
         // Settles what was half done, so that the books hold from the first reading.
         self.pass(sys::boot_time(), false)
-    }
-
-    /// Empties the rings of what they hold at the moment. Cheap when they are empty.
-    pub fn drain(&mut self) {
-        let pipeline = &mut self.pipeline;
-        let rings = [self.options.sample_ring, self.options.late_ring];
-        rings::drain_samples(&mut self.kernel.samples, rings[0], |header, bytes| {
-            pipeline.sample(header, bytes);
-        });
-        let seeds = &mut self.seeds;
-        if seeds.has_room() {
-            rings::drain_late(&mut self.kernel.late, rings[1], |late| seeds.add(late));
-        }
     }
 
     /// One tick: closes what is due at `now` (nanoseconds since boot), writes and syncs it, puts
@@ -262,7 +244,7 @@ impl<T: Tap> Agent<T> {
         let totals = self.pipeline.written();
         Taken {
             written: Tally::from(totals.written).plus(totals.unwritten.into()),
-            late_written: self.late_written,
+            late_written: self.closer.late_written,
         }
     }
 
@@ -326,7 +308,7 @@ impl<T: Tap> Agent<T> {
         self.pass(now, false)?;
         // A seed that goes back in on one round leaves on the next.
         let mut round = 0;
-        while round < 2 || (!self.seeds.is_empty() && round < MAX_ROUNDS) {
+        while round < 2 || (!self.closer.seeds.is_empty() && round < MAX_ROUNDS) {
             round += 1;
             self.pass(now + round, true)?;
         }

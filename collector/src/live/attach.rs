@@ -174,7 +174,8 @@ fn classifier(
 ) -> anyhow::Result<Attachment> {
     let (name, way) = match hook {
         Hook::Ingress => (names::METER_TC_IN, TcAttachType::Ingress),
-        Hook::Egress => (names::METER_TC_OUT, TcAttachType::Egress),
+        // A capture is never attached.
+        Hook::Egress | Hook::Capture => (names::METER_TC_OUT, TcAttachType::Egress),
     };
     let meter: &mut SchedClassifier = program(object, name)?.try_into()?;
     meter.load().map_err(verifier_log)?;

@@ -12,7 +12,6 @@ mod maps;
 mod options;
 mod pins;
 mod rings;
-mod seeds;
 mod serve;
 mod sys;
 

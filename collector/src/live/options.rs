@@ -3,7 +3,10 @@
 use std::{net::IpAddr, path::PathBuf, str::FromStr};
 
 use anyhow::{Context, ensure};
-use collector_common::settings::{DEFAULT_TABLE_SIZE, PORTS_PER_RULE, PortSet, Prefix, Timeouts};
+use collector_common::{
+    key::{Address, FlowKey},
+    settings::{DEFAULT_TABLE_SIZE, PORTS_PER_RULE, PortSet, Prefix, Timeouts},
+};
 
 use super::pins::{PIN_ROOT, RUN_ROOT};
 
@@ -179,6 +182,20 @@ impl Exclusion {
         (Prefix::bits(self.version, self.length), prefix)
     }
 
+    /// Whether a flow of this key is not metered: what the kernel's programs ask their trie.
+    #[must_use]
+    pub fn excludes(&self, key: &FlowKey) -> bool {
+        let mut ends = key.address.iter();
+        ends.any(|end| self.contains(end, key.version)) && self.ports.covers(key.port)
+    }
+
+    /// Whether the address is of this prefix.
+    #[must_use]
+    pub fn contains(&self, address: &Address, version: u8) -> bool {
+        let before = if self.version == 4 { 96 } else { 0 };
+        self.version == version && masked(address.octets(), before + self.length) == self.octets
+    }
+
     fn covers(&self, other: &Self) -> bool {
         let before = if self.version == 4 { 96 } else { 0 };
         self.version == other.version
@@ -306,6 +323,26 @@ mod tests {
     fn a_shorter_prefix_with_every_port_swallows_the_ports_of_longer_ones() {
         let flat = flattened(&[rule("192.0.2.0/24"), rule("192.0.2.7:22")]).unwrap();
         assert!(flat.iter().all(|rule| rule.ports.covers([443, 1])));
+    }
+
+    #[test]
+    fn an_exclusion_covers_the_flows_of_its_prefix_and_ports_from_either_end() {
+        let key = |first: [u8; 4], second: [u8; 4]| FlowKey {
+            address: [Address::v4(first), Address::v4(second)],
+            port: [50_000, 22],
+            version: 4,
+            ..FlowKey::default()
+        };
+        let jump = key([192, 0, 2, 7], [198, 51, 100, 1]);
+        let back = key([10, 0, 0, 1], [192, 0, 2, 7]);
+        for excluded in [jump, back] {
+            assert!(rule("192.0.2.0/24:22").excludes(&excluded));
+            assert!(rule("192.0.2.7").excludes(&excluded));
+            assert!(!rule("192.0.2.0/24:80").excludes(&excluded));
+            assert!(!rule("192.0.2.8").excludes(&excluded));
+            assert!(!rule("::/0").excludes(&excluded));
+        }
+        assert!(!rule("10.0.0.1").excludes(&key([10, 0, 0, 10], [1, 1, 1, 1])));
     }
 
     #[test]

@@ -13,6 +13,9 @@ const DNS_PORTS: [u16; 2] = [53, 853];
 /// The leg of `flow` and how it is known.
 #[must_use]
 pub fn leg(flow: &Flow) -> (Leg, LegBasis) {
+    if flow.entry.hook == Hook::Capture as u8 {
+        return (Leg::Unknown, LegBasis::None);
+    }
     if !opened_by_host(flow) {
         return (Leg::Inbound, LegBasis::Hook);
     }
@@ -52,6 +55,12 @@ mod tests {
                 ..FlowEntry::default()
             },
         }
+    }
+
+    #[test]
+    fn a_capture_that_does_not_tell_the_host_tells_no_leg() {
+        let flow = flow(Hook::Capture, OpenerBasis::Syn, protocol::TCP, 53);
+        assert_eq!(leg(&flow), (Leg::Unknown, LegBasis::None));
     }
 
     #[test]

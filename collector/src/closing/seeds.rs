@@ -1,24 +1,25 @@
-//! Late and overflow packets between the ring and the table: one seed per flow, kept for
+//! Late and overflow packets on their way back into the table: one seed per flow, kept for
 //! half a second (to the next tick, where a seed meets its flow's closing), so that a crash loses
 //! little of them.
 
-use std::collections::HashMap;
-
 use collector_common::{
     event::Late,
-    flow::{Flow, FlowEntry, Outcome, Owned},
+    flow::{Flow, FlowEntry, Observation, OpenerBasis, Outcome, Owned},
     key::FlowKey,
     wire::Tally,
 };
+use hashbrown::HashMap;
 
 /// Flows held between two ticks. Past it packets wait in the ring, and where that is full they
 /// are counted as lost: a flood takes no more memory than this.
 const CAPACITY: usize = 1 << 18;
 
 /// Seeds of flows, by key and interface.
-#[derive(Default)]
-pub(super) struct Seeds {
+pub struct Seeds {
+    capacity: usize,
+    /// Ids are the order in which they came.
     flows: HashMap<(FlowKey, u32), FlowEntry>,
+    met: u64,
     /// Flows that ended while they were seeds.
     finished: Vec<Flow>,
     /// By CPU: late packets sent before the first record that this agent read, or since.
@@ -30,74 +31,94 @@ struct SentByCpu {
     before_first: Tally,
 }
 
+impl Default for Seeds {
+    fn default() -> Self {
+        Self::with_capacity(CAPACITY)
+    }
+}
+
 impl Seeds {
+    /// Room for so many flows.
+    #[must_use]
+    pub fn with_capacity(capacity: usize) -> Self {
+        Self {
+            capacity,
+            flows: HashMap::new(),
+            met: 0,
+            finished: Vec::new(),
+            sent: HashMap::new(),
+        }
+    }
+
     /// Whether more packets may come.
-    pub(super) fn has_room(&self) -> bool {
-        self.flows.len() + self.finished.len() < CAPACITY
+    pub(crate) fn has_room(&self) -> bool {
+        self.flows.len() + self.finished.len() < self.capacity
     }
 
     /// Nothing waits.
-    pub(super) fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.flows.is_empty() && self.finished.is_empty()
     }
 
-    /// Adds one packet.
-    pub(super) fn add(&mut self, late: &Late) {
+    /// Adds one packet that the kernel handed over.
+    pub(crate) fn add(&mut self, late: &Late) {
         self.sent.entry(late.cpu).or_insert(SentByCpu {
             before_first: late.sent.since(late.wire),
         });
-        let seen = late.observation();
-        let place = (late.key, late.ifindex);
-        let fresh = || FlowEntry::opened_by(&seen, 0, late.user);
+        self.add_seen(&late.key, &late.observation(), late.user);
+    }
+
+    /// Adds one packet of the flow `key`.
+    pub(crate) fn add_seen(&mut self, key: &FlowKey, seen: &Observation, user: u32) {
+        self.met += 1;
+        let fresh = || FlowEntry::opened_by(seen, self.met, user);
+        let place = (*key, seen.ifindex);
         let entry = self.flows.entry(place).or_insert_with(fresh);
-        if entry.observe::<Owned>(&seen) == Outcome::Late {
+        if entry.observe::<Owned>(seen) == Outcome::Late {
             // A new SYN behind the end: the next flow of the same key.
             let ended = std::mem::replace(entry, fresh());
             self.finished.push(Flow {
-                key: late.key,
+                key: *key,
                 entry: ended,
             });
-            entry.observe::<Owned>(&seen);
+            entry.observe::<Owned>(seen);
         }
     }
 
     /// The seed of a flow that is being closed, when it belongs to it: one that begins with a
     /// SYN is the next flow's.
-    pub(super) fn take_rest_of(&mut self, flow: &Flow) -> Option<FlowEntry> {
+    pub(crate) fn take_rest_of(&mut self, flow: &Flow) -> Option<FlowEntry> {
         let place = (flow.key, flow.entry.ifindex);
-        let opens = |seed: &FlowEntry| seed.basis == collector_common::flow::OpenerBasis::Syn as u8;
+        let opens = |seed: &FlowEntry| seed.basis == OpenerBasis::Syn as u8;
         if self.flows.get(&place).is_none_or(opens) {
             return None;
         }
         self.flows.remove(&place)
     }
 
-    /// Everything that waits: what goes back into the table, and what is to be written as it is.
-    pub(super) fn take(&mut self) -> (Vec<Flow>, Vec<Flow>) {
-        let open = self
+    /// Everything that waits, in the order in which it came: what goes back into the table, and
+    /// what is to be written as it is.
+    pub(crate) fn take(&mut self) -> (Vec<Flow>, Vec<Flow>) {
+        let mut open: Vec<_> = self
             .flows
             .drain()
             .map(|((key, _), entry)| Flow { key, entry })
             .collect();
+        open.sort_unstable_by_key(|flow| flow.entry.id);
         (open, std::mem::take(&mut self.finished))
     }
 
     /// Takes a seed back until the next tick.
-    pub(super) fn keep(&mut self, flow: &Flow) {
+    pub(crate) fn keep(&mut self, flow: &Flow) {
         let place = (flow.key, flow.entry.ifindex);
         self.flows.insert(place, flow.entry);
     }
 
     /// What earlier agents read from the ring of `cpu`: everything before the first record that
     /// this one read, or `sent` where it has read none.
-    pub(super) fn read_before(&self, cpu: u32, sent: Tally) -> Tally {
+    pub(crate) fn read_before(&self, cpu: u32, sent: Tally) -> Tally {
         self.sent.get(&cpu).map_or(sent, |seen| seen.before_first)
     }
-}
-
-/// Packets of both directions.
-pub(super) fn total(entry: &FlowEntry) -> Tally {
-    entry.directions[0].tally.plus(entry.directions[1].tally)
 }
 
 #[cfg(test)]
@@ -138,7 +159,7 @@ mod tests {
         let (open, finished) = seeds.take();
         assert_eq!((open.len(), finished.len()), (1, 0));
         assert_eq!(
-            total(&open[0].entry),
+            open[0].entry.total(),
             Tally {
                 packets: 2,
                 bytes: 120
@@ -153,8 +174,8 @@ mod tests {
             seeds.add(&late(flags, 1));
         }
         let (open, finished) = seeds.take();
-        assert_eq!(total(&finished[0].entry).packets, 2);
-        assert_eq!(total(&open[0].entry).packets, 2);
+        assert_eq!(finished[0].entry.total().packets, 2);
+        assert_eq!(open[0].entry.total().packets, 2);
     }
 
     #[test]
@@ -179,7 +200,7 @@ mod tests {
             key: late(0, 0).key,
             entry: FlowEntry::default(),
         };
-        assert_eq!(total(&seeds.take_rest_of(&flow).unwrap()).packets, 1);
+        assert_eq!(seeds.take_rest_of(&flow).unwrap().total().packets, 1);
         seeds.add(&late(tcp::SYN, 2));
         assert!(seeds.take_rest_of(&flow).is_none());
     }

@@ -1,0 +1,148 @@
+//! The kernel's table and the pipeline, as closing needs them.
+
+use collector_common::{
+    event::SampleHeader, expiry::End, flow::Flow, key::FlowKey, settings::Sweep, wire::Tally,
+};
+use tracing::{info, warn};
+
+use super::{
+    super::{kernel::Kernel, rings, sys},
+    Agent, wall_clock,
+};
+use crate::{
+    closing::{Pass, Records, Seeds, Table},
+    pipeline::{Pipeline, Tap},
+    record::RecordId,
+    sink::Outside,
+};
+
+impl<T: Tap> Agent<T> {
+    /// Puts late packets where a crash can't take them, between ticks.
+    ///
+    /// # Errors
+    /// System calls that should not fail.
+    pub fn settle(&mut self, now: u64) -> anyhow::Result<()> {
+        let (closer, mut table, mut records) = self.parts();
+        closer.settle(&mut table, &mut records, now)
+    }
+
+    /// Empties the rings of what they hold at the moment. Cheap when they are empty.
+    pub fn drain(&mut self) {
+        let (closer, mut table, mut records) = self.parts();
+        table.drain(&mut records, &mut closer.seeds);
+    }
+
+    /// A pass over the table.
+    pub(super) fn pass(&mut self, now: u64, all: bool) -> anyhow::Result<()> {
+        self.pipeline.set_clock(wall_clock());
+        let pass = Pass {
+            now,
+            all,
+            timeouts: self.options.timeouts,
+        };
+        let (closer, mut table, mut records) = self.parts();
+        closer.pass(&mut table, &mut records, &pass)
+    }
+
+    fn parts(&mut self) -> (&mut crate::closing::Closer, KernelTable<'_>, Spooled<'_, T>) {
+        let table = KernelTable {
+            kernel: &mut self.kernel,
+            rings: [self.options.sample_ring, self.options.late_ring],
+        };
+        let records = Spooled {
+            pipeline: &mut self.pipeline,
+            lost_in_crash: self.lost_in_crash,
+            disk_failing: &mut self.disk_failing,
+        };
+        (&mut self.closer, table, records)
+    }
+}
+
+struct KernelTable<'a> {
+    kernel: &'a mut Kernel,
+    /// Bytes of the rings of samples and of late packets.
+    rings: [u32; 2],
+}
+
+impl Table for KernelTable<'_> {
+    type Handle = FlowKey;
+
+    fn drain(&mut self, records: &mut impl Records, seeds: &mut Seeds) {
+        rings::drain_samples(&mut self.kernel.samples, self.rings[0], |header, bytes| {
+            records.sample(header, bytes);
+        });
+        if seeds.has_room() {
+            rings::drain_late(&mut self.kernel.late, self.rings[1], |late| seeds.add(late));
+        }
+    }
+
+    fn sweep(&mut self, sweep: &Sweep) -> anyhow::Result<Vec<FlowKey>> {
+        Ok(self.kernel.sweep(sweep)?)
+    }
+
+    fn quiesce(&mut self) -> anyhow::Result<()> {
+        Ok(sys::grace_period()?)
+    }
+
+    fn read(&mut self, key: FlowKey) -> anyhow::Result<Option<Flow>> {
+        let entry = self.kernel.flows.get(&key)?;
+        Ok(entry.map(|entry| Flow { key, entry }))
+    }
+
+    fn delete(&mut self, key: FlowKey) -> anyhow::Result<()> {
+        self.kernel.flows.delete(&key)?;
+        Ok(())
+    }
+
+    fn plant(&mut self, seeds: &[Flow]) -> anyhow::Result<Vec<bool>> {
+        self.kernel.plant(seeds)
+    }
+
+    fn holds(&mut self, key: &FlowKey, ifindex: u32) -> anyhow::Result<bool> {
+        let entry = self.kernel.flows.get(key)?;
+        Ok(entry.is_some_and(|entry| entry.ifindex == ifindex))
+    }
+}
+
+/// The pipeline, with what is said when the disk fails.
+struct Spooled<'a, T: Tap> {
+    pipeline: &'a mut Pipeline<T>,
+    lost_in_crash: Tally,
+    disk_failing: &'a mut bool,
+}
+
+impl<T: Tap> Records for Spooled<'_, T> {
+    fn sample(&mut self, header: &SampleHeader, bytes: &[u8]) {
+        self.pipeline.sample(header, bytes);
+    }
+
+    fn already_written(&self, id: &RecordId) -> bool {
+        self.pipeline.already_written(id)
+    }
+
+    fn flow_ended(&mut self, flow: &Flow, counts: [Tally; 2], end: End) {
+        self.pipeline.flow_ended(flow, counts, end);
+    }
+
+    fn commit(&mut self, now: u64, late_written: Tally) {
+        let outside = Outside {
+            late_written,
+            lost_in_crash: self.lost_in_crash,
+        };
+        let done = self
+            .pipeline
+            .commit(outside)
+            .and_then(|()| self.pipeline.rotate(now));
+        match done {
+            Err(error) if !*self.disk_failing => {
+                warn!("{error}; records wait in memory, then they are counted as unwritten");
+                *self.disk_failing = true;
+            }
+            Ok(()) if *self.disk_failing => {
+                info!("the output folder takes records again");
+                *self.disk_failing = false;
+            }
+            _ => {}
+        }
+    }
+}
