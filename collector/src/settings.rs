@@ -1,91 +1,45 @@
 //! Settings of `collector run`: the same keys as flags and in a TOML file; flags win.
 
-use std::{path::PathBuf, time::Duration};
+use std::path::PathBuf;
 
-use anyhow::{Context, anyhow, bail, ensure};
-use clap::{Args, ValueEnum};
-use collector_common::{
-    schema::{Header, Level, Lineage, PayloadMode, SCHEMA_VERSION, TimeZone},
-    settings::{DEFAULT_TABLE_SIZE, SECOND, Timeouts},
-};
+use anyhow::{anyhow, bail, ensure};
+use clap::Args;
 use serde::Deserialize;
-use tracing::{info, warn};
+
+mod metering;
+
+pub use metering::{Metering, Payload};
 
 use crate::{
-    live::{self, Exclusion, Ingress, Options, PIN_ROOT, RUN_ROOT, TcFlavour},
-    locate::geoip::Countries,
+    live::{self, Ingress, Options, PIN_ROOT, RUN_ROOT, TcFlavour},
     pipeline::{PipelineConfig, SampleLimits},
-    sink::{Limits, SinkConfig, disk::LocalDisk},
+    sink::disk::LocalDisk,
 };
-
-/// Whether payload is looked at.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Payload {
-    /// The first bytes of each flow, in memory only, until its protocol is known.
-    Sample,
-    /// Not one byte is copied: labels come from ports and are marked as guessed.
-    None,
-}
 
 /// Flags and file keys alike. What is absent has the default that the help names.
 #[derive(Args, Clone, Default, Deserialize)]
-#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+// Unknown keys are found before: serde can't refuse them beside a flattened part.
+#[serde(default, rename_all = "kebab-case")]
 pub struct Settings {
     /// Interface to meter; repeat it for more
     #[arg(long, value_name = "IF")]
     iface: Vec<String>,
-    /// Folder for the records; made with mode 0700 if absent
-    #[arg(long, value_name = "DIR")]
-    out: Option<PathBuf>,
-    /// Name of this meter in files [default: collector]; never the host's name
-    #[arg(long, value_name = "NAME")]
-    node: Option<String>,
+    /// What replay has, too.
+    #[command(flatten)]
+    #[serde(flatten)]
+    metering: Metering,
     /// Hook for what comes in: auto is tc, which is exact on every driver [default: auto]
     #[arg(long, value_enum)]
     ingress: Option<Ingress>,
     /// How TC programs are attached: tcx where the kernel has it, else clsact [default: auto]
     #[arg(long, value_enum)]
     tc: Option<TcFlavour>,
-    /// Take the first payload bytes of each flow, or none at all [default: sample]
-    #[arg(long, value_enum)]
-    payload: Option<Payload>,
-    /// Never meter these, as in 192.0.2.7, 192.0.2.0/24:22,80 or [2001:db8::1]:22; repeatable
-    #[arg(long, value_name = "PREFIX[:PORTS]")]
-    exclude: Vec<String>,
-    /// Flows the kernel's table holds; about 300 bytes each [default: 262144]
-    #[arg(long, value_name = "FLOWS")]
-    table_size: Option<u32>,
     /// Bytes of the ring of payload samples, a power of two [default: 8388608]
     #[arg(long, value_name = "BYTES")]
     sample_ring: Option<u32>,
     /// Bytes of the ring of late and overflow packets, a power of two [default: 4194304]
     #[arg(long, value_name = "BYTES")]
     late_ring: Option<u32>,
-    /// A flow ends when it is quiet for so long [default: 120]
-    #[arg(long, value_name = "SECONDS")]
-    idle_timeout: Option<u64>,
-    /// An opening that nobody completes ends after so long [default: 10]
-    #[arg(long, value_name = "SECONDS")]
-    half_open_timeout: Option<u64>,
-    /// A longer flow is written in parts of so long [default: 3600]
-    #[arg(long, value_name = "SECONDS")]
-    active_timeout: Option<u64>,
-    /// What trails behind FIN or RST still counts for so long [default: 2]
-    #[arg(long, value_name = "SECONDS")]
-    linger: Option<u64>,
-    /// A file is closed after so long [default: 3600]
-    #[arg(long, value_name = "SECONDS")]
-    rotate_after: Option<u64>,
-    /// Give failed flows (four packets or fewer) lines too, instead of counters alone
-    #[arg(long)]
-    write_failed: bool,
-    /// tor's country file for IPv4 [default: /usr/share/tor/geoip]
-    #[arg(long, value_name = "FILE")]
-    geoip: Option<PathBuf>,
-    /// tor's country file for IPv6 [default: /usr/share/tor/geoip6]
-    #[arg(long, value_name = "FILE")]
-    geoip6: Option<PathBuf>,
     /// Leave nothing in the kernel that would survive a crash
     #[arg(long)]
     no_pin: bool,
@@ -102,7 +56,6 @@ impl std::fmt::Debug for Settings {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Settings")
             .field("iface", &self.iface)
-            .field("out", &self.out)
             .finish_non_exhaustive()
     }
 }
@@ -138,23 +91,11 @@ impl Settings {
     pub fn under(self, flags: Self) -> Self {
         Self {
             iface: either(flags.iface, self.iface),
-            out: flags.out.or(self.out),
-            node: flags.node.or(self.node),
+            metering: self.metering.under(flags.metering),
             ingress: flags.ingress.or(self.ingress),
             tc: flags.tc.or(self.tc),
-            payload: flags.payload.or(self.payload),
-            exclude: [self.exclude, flags.exclude].concat(),
-            table_size: flags.table_size.or(self.table_size),
             sample_ring: flags.sample_ring.or(self.sample_ring),
             late_ring: flags.late_ring.or(self.late_ring),
-            idle_timeout: flags.idle_timeout.or(self.idle_timeout),
-            half_open_timeout: flags.half_open_timeout.or(self.half_open_timeout),
-            active_timeout: flags.active_timeout.or(self.active_timeout),
-            linger: flags.linger.or(self.linger),
-            rotate_after: flags.rotate_after.or(self.rotate_after),
-            write_failed: flags.write_failed || self.write_failed,
-            geoip: flags.geoip.or(self.geoip),
-            geoip6: flags.geoip6.or(self.geoip6),
             no_pin: flags.no_pin || self.no_pin,
             pin_dir: flags.pin_dir.or(self.pin_dir),
             run_dir: flags.run_dir.or(self.run_dir),
@@ -170,28 +111,16 @@ impl Settings {
             !self.iface.is_empty(),
             "no interface is named; say --iface IF"
         );
-        let exclusions: Vec<Exclusion> = self
-            .exclude
-            .iter()
-            .map(|rule| rule.parse())
-            .collect::<anyhow::Result<_>>()
-            .context("in --exclude")?;
-        live::check_exclusions(&exclusions).context("in --exclude")?;
-        let table_size = self.table_size.unwrap_or(DEFAULT_TABLE_SIZE);
-        ensure!(
-            (16..=1 << 26).contains(&table_size),
-            "--table-size is from 16 to 67108864 flows, not {table_size}"
-        );
         let defaults = Options::new(self.iface.clone());
         Ok(Options {
             ingress: self.ingress.unwrap_or_default(),
             tc: self.tc.unwrap_or_default(),
-            table_size,
+            table_size: self.metering.table_size()?,
             sample_ring: ring("--sample-ring", self.sample_ring, defaults.sample_ring)?,
             late_ring: ring("--late-ring", self.late_ring, defaults.late_ring)?,
-            sample_payload: self.payload() == Payload::Sample,
-            exclusions,
-            timeouts: self.timeouts()?,
+            sample_payload: self.metering.samples_payload(),
+            exclusions: self.metering.exclusions()?,
+            timeouts: self.metering.timeouts()?,
             pin: !self.no_pin,
             pin_root: self.pin_dir.clone().unwrap_or_else(|| PIN_ROOT.into()),
             run_root: self.run_dir(),
@@ -199,66 +128,17 @@ impl Settings {
         })
     }
 
-    fn timeouts(&self) -> anyhow::Result<Timeouts> {
-        let of = |flag: &str, given: Option<u64>, default: u64| {
-            anyhow::Ok(within_a_day(flag, given.unwrap_or(default / SECOND))? * SECOND)
-        };
-        let default = Timeouts::DEFAULT;
-        Ok(Timeouts {
-            idle: of("--idle-timeout", self.idle_timeout, default.idle)?,
-            half_open: of(
-                "--half-open-timeout",
-                self.half_open_timeout,
-                default.half_open,
-            )?,
-            active: of("--active-timeout", self.active_timeout, default.active)?,
-            linger: of("--linger", self.linger, default.linger)?,
-        })
-    }
-
     /// What happens to a flow behind the kernel.
     ///
     /// # Errors
-    /// No output folder, a node name that is no file name.
+    /// As [`Metering::sink`] and [`Metering::countries`].
     pub fn pipeline(&self) -> anyhow::Result<PipelineConfig> {
-        let node = self.node.as_deref().unwrap_or("collector");
-        let folder = self
-            .out
-            .clone()
-            .context("no output folder is named; say --out DIR")?;
-        let countries = self.countries()?;
-        let defaults = Limits::default();
-        let spool_age = match self.rotate_after {
-            Some(seconds) => Duration::from_secs(within_a_day("--rotate-after", seconds)?),
-            None => defaults.spool_age,
-        };
+        let countries = self.metering.countries()?;
         Ok(PipelineConfig {
-            sink: SinkConfig {
-                folder,
-                node: node.parse().with_context(|| format!("in --node {node}"))?,
-                header: Header {
-                    schema: SCHEMA_VERSION,
-                    node: node.to_owned(),
-                    time_zone: TimeZone::Utc,
-                    level: Level::Coarse,
-                    geo: countries.describe(),
-                    exclusions: u32::try_from(self.exclude.len()).unwrap_or(u32::MAX),
-                    payload: match self.payload() {
-                        Payload::Sample => PayloadMode::Sample,
-                        Payload::None => PayloadMode::None,
-                    },
-                    meter: env!("CARGO_PKG_VERSION").to_owned(),
-                },
-                lineage: Lineage::default(),
-                write_failed: self.write_failed,
-                limits: Limits {
-                    spool_age,
-                    ..defaults
-                },
-            },
+            sink: self.metering.sink(&countries)?,
             disk: Box::new(LocalDisk),
             countries,
-            samples: SampleLimits::for_cuts_after(self.timeouts()?.active),
+            samples: SampleLimits::for_cuts_after(self.metering.timeouts()?.active),
             clock: live::wall_clock(),
             now: live::boot_time(),
         })
@@ -268,37 +148,6 @@ impl Settings {
     #[must_use]
     pub fn run_dir(&self) -> PathBuf {
         self.run_dir.clone().unwrap_or_else(|| RUN_ROOT.into())
-    }
-
-    fn payload(&self) -> Payload {
-        self.payload.unwrap_or(Payload::Sample)
-    }
-
-    /// A file that was named must be there; the packaged ones may be absent, which is said.
-    fn countries(&self) -> anyhow::Result<Countries> {
-        let mut countries = Countries::none();
-        let packaged = |name: &str| PathBuf::from("/usr/share/tor").join(name);
-        type Read =
-            fn(&mut Countries, &std::path::Path) -> Result<(), crate::locate::geoip::GeoError>;
-        let files: [(&Option<PathBuf>, &str, Read); 2] = [
-            (&self.geoip, "geoip", Countries::read_v4),
-            (&self.geoip6, "geoip6", Countries::read_v6),
-        ];
-        for (named, name, read) in files {
-            let path = named.clone().unwrap_or_else(|| packaged(name));
-            match read(&mut countries, &path) {
-                Ok(()) => info!(file = %path.display(), "country data read"),
-                Err(error) if named.is_some() => {
-                    bail!("reading --{name} {}: {error}", path.display());
-                }
-                Err(error) => warn!(
-                    "no country data from {}: {error}; public addresses will be `??` (Debian: \
-                     apt-get install tor-geoipdb)",
-                    path.display()
-                ),
-            }
-        }
-        Ok(countries)
     }
 }
 
@@ -316,14 +165,6 @@ fn one_line(text: &str) -> String {
 
 fn either<T>(first: Vec<T>, second: Vec<T>) -> Vec<T> {
     if first.is_empty() { second } else { first }
-}
-
-fn within_a_day(flag: &str, seconds: u64) -> anyhow::Result<u64> {
-    ensure!(
-        (1..=86_400).contains(&seconds),
-        "{flag} is from 1 to 86400 seconds, not {seconds}"
-    );
-    Ok(seconds)
 }
 
 /// The kernel wants whole powers of two of a page.
@@ -436,8 +277,11 @@ mod tests {
         let file = Settings::from_toml("table-size = 99\nexclude = [\"192.0.2.1\"]").unwrap();
         let flags = Settings {
             iface: vec!["eth0".into()],
-            table_size: Some(1000),
-            exclude: vec!["192.0.2.2".into()],
+            metering: Metering {
+                table_size: Some(1000),
+                exclude: vec!["192.0.2.2".into()],
+                ..Metering::default()
+            },
             ..Settings::default()
         };
         let options = file.under(flags).options().unwrap();

@@ -1,0 +1,244 @@
+//! Settings of metering itself, live or offline.
+
+use std::{path::PathBuf, time::Duration};
+
+use anyhow::{Context, bail, ensure};
+use clap::{Args, ValueEnum};
+use collector_common::{
+    schema::{Header, Level, Lineage, PayloadMode, SCHEMA_VERSION, TimeZone},
+    settings::{DEFAULT_TABLE_SIZE, SECOND, Timeouts},
+};
+use serde::Deserialize;
+use tracing::{info, warn};
+
+use crate::{
+    live::{self, Exclusion},
+    locate::geoip::Countries,
+    sink::{Limits, SinkConfig},
+};
+
+/// Whether payload is looked at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Payload {
+    /// The first bytes of each flow, in memory only, until its protocol is known.
+    Sample,
+    /// Not one byte is copied: labels come from ports and are marked as guessed.
+    None,
+}
+
+/// Flags that `run` and `replay` share; keys of the configuration file, too.
+#[derive(Args, Clone, Default, Deserialize)]
+#[serde(default, rename_all = "kebab-case")]
+pub struct Metering {
+    /// Folder for the records; made with mode 0700 if absent
+    #[arg(long, value_name = "DIR")]
+    pub(super) out: Option<PathBuf>,
+    /// Name of this meter in files [default: collector]; never the host's name
+    #[arg(long, value_name = "NAME")]
+    pub(super) node: Option<String>,
+    /// Take the first payload bytes of each flow, or none at all [default: sample]
+    #[arg(long, value_enum)]
+    pub(super) payload: Option<Payload>,
+    /// Never meter these, as in 192.0.2.7, 192.0.2.0/24:22,80 or [2001:db8::1]:22; repeatable
+    #[arg(long, value_name = "PREFIX[:PORTS]")]
+    pub(super) exclude: Vec<String>,
+    /// Flows the table holds; about 300 bytes each [default: 262144]
+    #[arg(long, value_name = "FLOWS")]
+    pub(super) table_size: Option<u32>,
+    /// A flow ends when it is quiet for so long [default: 120]
+    #[arg(long, value_name = "SECONDS")]
+    idle_timeout: Option<u64>,
+    /// An opening that nobody completes ends after so long [default: 10]
+    #[arg(long, value_name = "SECONDS")]
+    half_open_timeout: Option<u64>,
+    /// A longer flow is written in parts of so long [default: 3600]
+    #[arg(long, value_name = "SECONDS")]
+    active_timeout: Option<u64>,
+    /// What trails behind FIN or RST still counts for so long [default: 2]
+    #[arg(long, value_name = "SECONDS")]
+    linger: Option<u64>,
+    /// A file is closed after so long [default: 3600]
+    #[arg(long, value_name = "SECONDS")]
+    rotate_after: Option<u64>,
+    /// Give failed flows (four packets or fewer) lines too, instead of counters alone
+    #[arg(long)]
+    write_failed: bool,
+    /// tor's country file for IPv4 [default: /usr/share/tor/geoip]
+    #[arg(long, value_name = "FILE")]
+    geoip: Option<PathBuf>,
+    /// tor's country file for IPv6 [default: /usr/share/tor/geoip6]
+    #[arg(long, value_name = "FILE")]
+    geoip6: Option<PathBuf>,
+}
+
+/// Says nothing of the exclusions, which are addresses.
+impl std::fmt::Debug for Metering {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Metering")
+            .field("out", &self.out)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Metering {
+    /// Where `flags` are silent, these speak.
+    #[must_use]
+    pub fn under(self, flags: Self) -> Self {
+        Self {
+            out: flags.out.or(self.out),
+            node: flags.node.or(self.node),
+            payload: flags.payload.or(self.payload),
+            exclude: [self.exclude, flags.exclude].concat(),
+            table_size: flags.table_size.or(self.table_size),
+            idle_timeout: flags.idle_timeout.or(self.idle_timeout),
+            half_open_timeout: flags.half_open_timeout.or(self.half_open_timeout),
+            active_timeout: flags.active_timeout.or(self.active_timeout),
+            linger: flags.linger.or(self.linger),
+            rotate_after: flags.rotate_after.or(self.rotate_after),
+            write_failed: flags.write_failed || self.write_failed,
+            geoip: flags.geoip.or(self.geoip),
+            geoip6: flags.geoip6.or(self.geoip6),
+        }
+    }
+
+    /// What is not metered.
+    ///
+    /// # Errors
+    /// A rule that is none, or more than the kernel takes.
+    pub fn exclusions(&self) -> anyhow::Result<Vec<Exclusion>> {
+        let exclusions: Vec<Exclusion> = self
+            .exclude
+            .iter()
+            .map(|rule| rule.parse())
+            .collect::<anyhow::Result<_>>()
+            .context("in --exclude")?;
+        live::check_exclusions(&exclusions).context("in --exclude")?;
+        Ok(exclusions)
+    }
+
+    /// Flows that the table holds.
+    ///
+    /// # Errors
+    /// Out of range.
+    pub fn table_size(&self) -> anyhow::Result<u32> {
+        let table_size = self.table_size.unwrap_or(DEFAULT_TABLE_SIZE);
+        ensure!(
+            (16..=1 << 26).contains(&table_size),
+            "--table-size is from 16 to 67108864 flows, not {table_size}"
+        );
+        Ok(table_size)
+    }
+
+    /// Whether payload is looked at.
+    #[must_use]
+    pub fn samples_payload(&self) -> bool {
+        self.payload.unwrap_or(Payload::Sample) == Payload::Sample
+    }
+
+    /// When flows end.
+    ///
+    /// # Errors
+    /// A time out of range.
+    pub fn timeouts(&self) -> anyhow::Result<Timeouts> {
+        let of = |flag: &str, given: Option<u64>, default: u64| {
+            anyhow::Ok(within_a_day(flag, given.unwrap_or(default / SECOND))? * SECOND)
+        };
+        let default = Timeouts::DEFAULT;
+        Ok(Timeouts {
+            idle: of("--idle-timeout", self.idle_timeout, default.idle)?,
+            half_open: of(
+                "--half-open-timeout",
+                self.half_open_timeout,
+                default.half_open,
+            )?,
+            active: of("--active-timeout", self.active_timeout, default.active)?,
+            linger: of("--linger", self.linger, default.linger)?,
+        })
+    }
+
+    /// Where and how to write.
+    ///
+    /// # Errors
+    /// No output folder, a node name that is no file name, a time out of range.
+    pub fn sink(&self, countries: &Countries) -> anyhow::Result<SinkConfig> {
+        let node = self.node.as_deref().unwrap_or("collector");
+        let folder = self.folder()?;
+        let defaults = Limits::default();
+        let spool_age = match self.rotate_after {
+            Some(seconds) => Duration::from_secs(within_a_day("--rotate-after", seconds)?),
+            None => defaults.spool_age,
+        };
+        Ok(SinkConfig {
+            folder,
+            node: node.parse().with_context(|| format!("in --node {node}"))?,
+            header: Header {
+                schema: SCHEMA_VERSION,
+                node: node.to_owned(),
+                time_zone: TimeZone::Utc,
+                level: Level::Coarse,
+                geo: countries.describe(),
+                exclusions: u32::try_from(self.exclude.len()).unwrap_or(u32::MAX),
+                payload: if self.samples_payload() {
+                    PayloadMode::Sample
+                } else {
+                    PayloadMode::None
+                },
+                meter: env!("CARGO_PKG_VERSION").to_owned(),
+            },
+            lineage: Lineage::default(),
+            write_failed: self.write_failed,
+            limits: Limits {
+                spool_age,
+                ..defaults
+            },
+        })
+    }
+
+    /// Where records go.
+    ///
+    /// # Errors
+    /// No output folder is named.
+    pub fn folder(&self) -> anyhow::Result<PathBuf> {
+        let named = self.out.clone();
+        named.context("no output folder is named; say --out DIR")
+    }
+
+    /// A file that was named must be there; the packaged ones may be absent, which is said.
+    ///
+    /// # Errors
+    /// A named file can't be read.
+    pub fn countries(&self) -> anyhow::Result<Countries> {
+        let mut countries = Countries::none();
+        let packaged = |name: &str| PathBuf::from("/usr/share/tor").join(name);
+        type Read =
+            fn(&mut Countries, &std::path::Path) -> Result<(), crate::locate::geoip::GeoError>;
+        let files: [(&Option<PathBuf>, &str, Read); 2] = [
+            (&self.geoip, "geoip", Countries::read_v4),
+            (&self.geoip6, "geoip6", Countries::read_v6),
+        ];
+        for (named, name, read) in files {
+            let path = named.clone().unwrap_or_else(|| packaged(name));
+            match read(&mut countries, &path) {
+                Ok(()) => info!(file = %path.display(), "country data read"),
+                Err(error) if named.is_some() => {
+                    bail!("reading --{name} {}: {error}", path.display());
+                }
+                Err(error) => warn!(
+                    "no country data from {}: {error}; public addresses will be `??` (Debian: \
+                     apt-get install tor-geoipdb)",
+                    path.display()
+                ),
+            }
+        }
+        Ok(countries)
+    }
+}
+
+fn within_a_day(flag: &str, seconds: u64) -> anyhow::Result<u64> {
+    ensure!(
+        (1..=86_400).contains(&seconds),
+        "{flag} is from 1 to 86400 seconds, not {seconds}"
+    );
+    Ok(seconds)
+}
