@@ -201,4 +201,6 @@ fn spool_id(id: RecordId) -> SpoolId {
 }
 
 #[cfg(test)]
+pub(crate) mod fixtures;
+#[cfg(test)]
 mod tests;
