@@ -59,15 +59,16 @@ pub fn anonymize(record: &Record, places: &Places, hour: Hour) -> PublicRecord {
     }
 }
 
-/// The rule looks at the whole flow: the short rest behind an active cut is no failure.
-fn is_failed(flow: &Flow) -> bool {
+/// Whether the flow counts as failed. The rule looks at the whole flow: the short rest behind an
+/// active cut is no failure.
+pub(crate) fn is_failed(flow: &Flow) -> bool {
     let [first, second] = &flow.entry.directions;
     first.tally.plus(second.tally).packets <= FAILED_PACKETS
 }
 
-/// A RST from a side that never sent a SYN of its own answers the SYN (RFC 9293, section
-/// 3.10.7.1). ICMP errors are flows of their own, so they are not seen here.
-fn outcome(flow: &Flow) -> Outcome {
+/// What the transport showed. A RST from a side that never sent a SYN of its own answers the SYN
+/// (RFC 9293, section 3.10.7.1). ICMP errors are flows of their own, so they are not seen here.
+pub(crate) fn outcome(flow: &Flow) -> Outcome {
     let answer = &flow.entry.directions[flow.entry.opener().other().index()];
     let shows = |flag: u8| answer.flags & u64::from(flag) != 0;
     let opened = OpenerBasis::from_number(flow.entry.basis) == OpenerBasis::Syn;
@@ -80,11 +81,13 @@ fn outcome(flow: &Flow) -> Outcome {
     }
 }
 
-fn responder_port(flow: &Flow) -> u16 {
+/// Port of the side that did not open the flow.
+pub(crate) fn responder_port(flow: &Flow) -> u16 {
     flow.key.port[flow.entry.opener().other().index()]
 }
 
-fn label(label: Label) -> Cow<'static, str> {
+/// A label as files have it.
+pub(crate) fn label(label: Label) -> Cow<'static, str> {
     if label.master == label.app {
         Cow::Borrowed(label.master)
     } else {
@@ -92,7 +95,8 @@ fn label(label: Label) -> Cow<'static, str> {
     }
 }
 
-fn method(method: Method) -> schema::Method {
+/// How a label was found, as files have it.
+pub(crate) fn method(method: Method) -> schema::Method {
     match method {
         Method::None => schema::Method::None,
         Method::Dpi => schema::Method::Dpi,

@@ -1,6 +1,6 @@
 //! The command line.
 
-use std::path::PathBuf;
+use std::{convert::Infallible, path::PathBuf};
 
 use clap::{Args, Parser, Subcommand};
 
@@ -73,6 +73,17 @@ pub(crate) struct Run {
     /// TOML file with the same keys as these flags
     #[arg(long, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
+    /// Here to be refused with the reason
+    #[arg(long = "privacy", hide = true, value_name = "LEVEL", value_parser = no_choice)]
+    _privacy: Option<Infallible>,
+}
+
+/// What is metered live is protected; there is no way to say otherwise.
+fn no_choice(_level: &str) -> Result<Infallible, &'static str> {
+    Err(
+        "`collector run` always protects; `collector replay` alone can turn it off, for captures \
+         of your own",
+    )
 }
 
 #[derive(Args, Debug)]
@@ -99,4 +110,20 @@ pub(crate) struct Detach {
     /// Where its lock is
     #[arg(long, value_name = "DIR", default_value = crate::live::RUN_ROOT)]
     pub(crate) run_dir: PathBuf,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_live_meter_has_no_choice_of_privacy_and_says_who_has() {
+        for level in ["off", "coarse"] {
+            let line = ["collector", "run", "--iface", "lo", "--privacy", level];
+            let error = Cli::try_parse_from(line).unwrap_err();
+            assert_eq!(error.exit_code(), 2);
+            let text = error.to_string();
+            assert!(text.contains("`collector replay` alone"), "{text}");
+        }
+    }
 }

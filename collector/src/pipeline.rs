@@ -180,4 +180,6 @@ impl<T: Tap> Pipeline<T> {
 }
 
 #[cfg(test)]
+pub(crate) mod fixtures;
+#[cfg(test)]
 mod tests;

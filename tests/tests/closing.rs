@@ -2,7 +2,10 @@
 
 use std::{
     collections::{HashMap, HashSet},
-    sync::atomic::{AtomicBool, Ordering},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU32, Ordering},
+    },
     thread,
     time::{Duration, Instant},
 };
@@ -25,6 +28,11 @@ const FLOWS: u32 = 1_000;
 const ENOUGH: u64 = 10_000;
 /// Between two ticks.
 const TICK: Duration = Duration::from_millis(50);
+/// Ring of late packets: 600,000 of them.
+const LATE_RING: u32 = 64 << 20;
+/// Bursts of 50,000 packets that the sender is ahead of the agent at most. Were each packet late,
+/// and one more burst under way, they would fill half of the ring.
+const AHEAD: u32 = 5;
 /// A run that closes too slowly ends here.
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -47,21 +55,17 @@ fn under_fire(wire: &Wire, stream: &Stream, change: Change, pace: Pace) -> Resul
     let generator = wire.generator(stream)?;
     let folder = tempfile::tempdir()?;
     let mut options = options(&wire.pair.b.name, folder.path());
-    // A tick of a busy machine is long, and nothing may be lost meanwhile.
-    options.late_ring = 64 << 20;
+    options.late_ring = LATE_RING;
     change(&mut options);
     let before = wire.arrived()?;
     let meter = Meter::start(&wire.right, options, pipeline(folder.path()))?;
-    let done = AtomicBool::new(false);
+    let lead = Arc::new(Lead::default());
     let start = Instant::now();
     let rounds = thread::scope(|scope| {
-        let sender = scope.spawn(|| {
-            wire.rounds(&generator, stream.flows, pace, || {
-                !done.load(Ordering::Relaxed)
-            })
-        });
-        let ticked = tick_until_enough(&meter);
-        done.store(true, Ordering::Relaxed);
+        let sender =
+            scope.spawn(|| wire.rounds(&generator, stream.flows, pace, || lead.next_burst()));
+        let ticked = tick_until_enough(&meter, &lead);
+        lead.done.store(true, Ordering::Relaxed);
         let rounds = sender.join().expect("the sender lives");
         ticked.and(rounds)
     })?;
@@ -82,10 +86,46 @@ fn under_fire(wire: &Wire, stream: &Stream, change: Change, pace: Pace) -> Resul
 
 type Change = fn(&mut Options);
 
-fn tick_until_enough(meter: &Meter) -> Result<()> {
+/// Keeps the sender from running away from an agent that ticks slowly: what the ring of late
+/// packets loses then says how fast the machine is, and nothing of closing.
+#[derive(Default)]
+struct Lead {
+    /// Bursts that may still go out before the next tick.
+    bursts: AtomicU32,
+    done: AtomicBool,
+}
+
+impl Lead {
+    /// The ring has been emptied.
+    fn renew(&self) {
+        self.bursts.store(AHEAD, Ordering::Relaxed);
+    }
+
+    /// Waits until a burst may go out; false when none shall any more.
+    fn next_burst(&self) -> bool {
+        let take = |bursts: u32| bursts.checked_sub(1);
+        let taken = || {
+            let order = Ordering::Relaxed;
+            self.bursts.fetch_update(order, order, take).is_ok()
+        };
+        while !self.done.load(Ordering::Relaxed) {
+            if taken() {
+                return true;
+            }
+            thread::sleep(Duration::from_millis(1));
+        }
+        false
+    }
+}
+
+/// The sender may go on as a tick begins, so that packets come while flows are closed.
+fn tick_until_enough(meter: &Meter, lead: &Arc<Lead>) -> Result<()> {
     let start = Instant::now();
     while start.elapsed() < PATIENCE {
-        let written = meter.run(|agent| {
+        let lead = Arc::clone(lead);
+        let written = meter.run(move |agent| {
+            agent.drain();
+            lead.renew();
             agent.tick(live::boot_time())?;
             Ok(agent.status()?.flows_written)
         })?;

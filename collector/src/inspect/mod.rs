@@ -44,7 +44,8 @@ impl Sensitive {
         Self(Zeroizing::new(text.into()))
     }
 
-    /// The text, for classification; never for output.
+    /// The text, for classification, and for a replay that its user wants unprotected; never for
+    /// any other output.
     #[must_use]
     pub fn reveal(&self) -> &str {
         &self.0
@@ -147,7 +148,7 @@ pub struct Inspection {
     /// The first request's user agent.
     pub user_agent: Option<Sensitive>,
     /// The response's media type, lower case, without parameters. Free text of the server: written
-    /// only through [`media::registered`].
+    /// only through [`media::registered`], but for an unprotected replay.
     pub content_type: Option<String>,
     /// SNI or Host, lower case, without port.
     pub server_name: Option<Sensitive>,

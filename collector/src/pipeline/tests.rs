@@ -1,23 +1,9 @@
 use std::{fs, path::Path};
 
-use collector_common::{
-    books::Hook,
-    flow::{FlowEntry, OpenerBasis},
-    key::{Address, FlowKey},
-    packet::{Packet, protocol, tcp},
-    schema::{Header, Level, Lineage, PayloadMode, SCHEMA_VERSION, TimeZone},
-};
+use collector_common::{key::Address, packet::protocol};
 use tempfile::TempDir;
 
-use super::*;
-use crate::sink::{Limits, disk::LocalDisk};
-
-const SECOND: u64 = 1_000_000_000;
-/// In every address, port, name and agent of these tests, so that a leak is seen.
-const CANARY: &str = "canary";
-const CANARY_V4: [u8; 4] = [93, 184, 216, 34];
-const CANARY_V6: [u8; 16] = *b"canary-address-6";
-const CANARY_PORT: u16 = 54_321;
+use super::{fixtures::*, *};
 
 /// Keeps what passes, exact.
 #[derive(Default)]
@@ -29,133 +15,8 @@ impl Tap for Keep {
     }
 }
 
-fn config(folder: &Path) -> PipelineConfig {
-    let mut limits = Limits::default();
-    limits.retention.min_free_percent = 0;
-    let offset: Timestamp = "2026-11-22T15:30:00Z".parse().unwrap();
-    PipelineConfig {
-        sink: SinkConfig {
-            folder: folder.to_owned(),
-            node: "relay".parse().unwrap(),
-            header: Header {
-                schema: SCHEMA_VERSION,
-                node: "relay".into(),
-                time_zone: TimeZone::Utc,
-                level: Level::Coarse,
-                geo: None,
-                exclusions: 2,
-                payload: PayloadMode::Sample,
-                meter: env!("CARGO_PKG_VERSION").into(),
-            },
-            lineage: Lineage(1),
-            write_failed: false,
-            limits,
-        },
-        disk: Box::new(LocalDisk),
-        countries: Countries::none(),
-        samples: SampleLimits::default(),
-        clock: WallClock {
-            boot_to_utc_offset_ns: i64::try_from(offset.as_nanosecond()).unwrap(),
-        },
-        now: SECOND,
-    }
-}
-
 fn pipeline(folder: &Path) -> Pipeline<Keep> {
     Pipeline::new(config(folder), Keep::default()).unwrap()
-}
-
-fn packet(version: u8, protocol: u8, port: u16) -> Packet {
-    let (source, destination) = if version == 6 {
-        (Address::v6(CANARY_V6), Address::v6([0x20; 16]))
-    } else {
-        (Address::v4(CANARY_V4), Address::v4([8, 8, 8, 8]))
-    };
-    let ported = protocol != protocol::ICMP;
-    Packet {
-        source,
-        destination,
-        source_port: if ported { CANARY_PORT } else { 0 },
-        destination_port: if ported { port } else { 0 },
-        protocol,
-        version,
-        ..Packet::default()
-    }
-}
-
-/// A flow that the host opened, with `packets` of 100 bytes from opener and responder.
-fn flow(id: u64, packet: &Packet, packets: [u64; 2], flags: [u8; 2]) -> (Flow, [Tally; 2]) {
-    let (key, side) = FlowKey::of(packet);
-    let basis = if packet.protocol == protocol::TCP {
-        OpenerBasis::Syn
-    } else {
-        OpenerBasis::Hook
-    };
-    let mut entry = FlowEntry {
-        id,
-        opener: side as u8,
-        basis: basis as u8,
-        hook: Hook::Egress as u8,
-        first: 2 * SECOND,
-        since: 2 * SECOND,
-        last: 5 * SECOND,
-        ..FlowEntry::default()
-    };
-    let counts = packets.map(|packets| Tally {
-        packets,
-        bytes: packets * 100,
-    });
-    for (index, side) in [side, side.other()].into_iter().enumerate() {
-        entry.directions[side.index()].tally = counts[index];
-        entry.directions[side.index()].flags = flags[index].into();
-    }
-    (Flow { key, entry }, counts)
-}
-
-fn sample(id: u64, from_opener: bool, bytes: &[u8]) -> SampleHeader {
-    let ports = if from_opener {
-        (CANARY_PORT, 80)
-    } else {
-        (80, CANARY_PORT)
-    };
-    SampleHeader {
-        id,
-        taken: bytes.len() as u32,
-        payload_len: bytes.len() as u32,
-        source_port: ports.0,
-        destination_port: ports.1,
-        protocol: protocol::TCP.into(),
-        from_opener: from_opener.into(),
-        ..SampleHeader::default()
-    }
-}
-
-const REQUEST: &[u8] = b"GET /canary HTTP/1.1\r\nHost: canary.example\r\n\
-    User-Agent: canary/1.0 (+http://canary.example)\r\n\r\n";
-const RESPONSE: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Type: application/canary\r\n\
-    Content-Length: 0\r\n\r\n";
-
-const OPEN: u8 = tcp::SYN | tcp::ACK | tcp::FIN;
-
-/// One flow of each kind that the schema tells apart.
-fn feed<T: Tap>(pipeline: &mut Pipeline<T>) {
-    pipeline.sample(&sample(1, true, REQUEST), REQUEST);
-    pipeline.sample(&sample(1, false, RESPONSE), RESPONSE);
-    let web = packet(4, protocol::TCP, 80);
-    let (http, counts) = flow(1, &web, [5, 6], [OPEN, OPEN]);
-    pipeline.flow_ended(&http, counts, End::Finished);
-    let (refused, counts) = flow(2, &web, [1, 1], [tcp::SYN, tcp::RST | tcp::ACK]);
-    pipeline.flow_ended(&refused, counts, End::Reset);
-    let (silent, counts) = flow(3, &packet(6, protocol::TCP, 4444), [3, 0], [tcp::SYN, 0]);
-    pipeline.flow_ended(&silent, counts, End::HalfOpen);
-    for (id, number) in (4..).zip([protocol::UDP, protocol::SCTP, protocol::ICMP, 47]) {
-        let (flow, counts) = flow(id, &packet(6, number, 53), [9, 9], [0, 0]);
-        pipeline.flow_ended(&flow, counts, End::Idle);
-    }
-    for (id, end) in (8..).zip([End::Active, End::Shutdown, End::Overflow]) {
-        let (flow, counts) = flow(id, &packet(4, protocol::TCP, 60_000), [50, 9], [OPEN, OPEN]);
-        pipeline.flow_ended(&flow, counts, end);
-    }
 }
 
 /// Text of every file in the folder, by whether it is a spool.
@@ -235,24 +96,14 @@ fn the_json_schema_refuses_what_it_does_not_name() {
 fn no_address_port_or_name_reaches_a_file() {
     let (spool, closed) = outputs();
     let all = (spool + &closed).to_lowercase();
-    let hex = |bytes: &[u8]| {
-        bytes
-            .iter()
-            .map(|byte| format!("{byte:02x}"))
-            .collect::<String>()
-    };
-    for leak in [
-        CANARY,
-        "93.184",
-        "93,184",
-        "8.8.8.8",
-        "54321",
-        "4444",
-        "60000",
-        &hex(&CANARY_V4),
-        &hex(&CANARY_V6),
-        &u32::from_be_bytes(CANARY_V4).to_string(),
-    ] {
+    let ports = ["54321", "4444", "60000"];
+    let forms = address_forms();
+    for leak in forms
+        .iter()
+        .map(String::as_str)
+        .chain(ports)
+        .chain([CANARY])
+    {
         assert!(!all.contains(leak), "{leak}");
     }
     assert!(!format!("{:?}", Address::v6(CANARY_V6)).contains(CANARY));

@@ -1,9 +1,8 @@
 //! From a spool to a closed file: ids gone, flow lines sorted, sums added up.
 
 use std::{
-    fs::{self, OpenOptions},
-    io,
-    os::unix::fs::OpenOptionsExt,
+    fs,
+    io::{self, Write},
     path::Path,
 };
 
@@ -17,6 +16,7 @@ use super::{
     queue::push_line,
     recover::{self, Content, path},
     spool::sync_folder,
+    whole::WholeFile,
 };
 
 /// Closes a spool. Killed at any point, it does the rest when called again: the closed file
@@ -33,13 +33,7 @@ pub(super) fn close(
         let content = recover::content(&spool)?;
         let text = text(content).map_err(|error| SinkError::new("close", &spool, error))?;
         if let Some(text) = text {
-            let part = path(folder, node, id, Kind::Part);
-            write(&part, &text, disk).map_err(|error| {
-                drop(fs::remove_file(&part));
-                SinkError::new("write", &part, error)
-            })?;
-            fs::rename(&part, &closed).map_err(|error| SinkError::new("rename", &part, error))?;
-            sync_folder(folder)?;
+            write(&closed, &text, disk)?;
         }
     }
     match fs::remove_file(&spool) {
@@ -72,14 +66,10 @@ fn text(mut content: Content) -> io::Result<Option<String>> {
     Ok(Some(text))
 }
 
-fn write(part: &Path, text: &str, disk: &mut dyn Disk) -> io::Result<()> {
-    let bytes = frame::encode(text.as_bytes(), frame::SMALL)?;
-    let file = OpenOptions::new()
-        .write(true)
-        .create(true)
-        .truncate(true)
-        .mode(0o600)
-        .open(part)?;
-    disk.write(&file, &bytes, 0)?;
-    disk.sync(&file)
+fn write(closed: &Path, text: &str, disk: &mut dyn Disk) -> Result<(), SinkError> {
+    let mut file = WholeFile::create(closed, disk)?;
+    frame::encode(text.as_bytes(), frame::SMALL)
+        .and_then(|bytes| file.write_all(&bytes))
+        .map_err(|error| file.wrong(error))?;
+    file.finish()
 }

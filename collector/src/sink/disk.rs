@@ -32,8 +32,22 @@ pub trait Disk: fmt::Debug + Send {
     fn space(&self, folder: &Path) -> io::Result<Space>;
 }
 
+impl<D: Disk + ?Sized> Disk for &mut D {
+    fn write(&mut self, file: &File, bytes: &[u8], offset: u64) -> io::Result<()> {
+        (**self).write(file, bytes, offset)
+    }
+
+    fn sync(&mut self, file: &File) -> io::Result<()> {
+        (**self).sync(file)
+    }
+
+    fn space(&self, folder: &Path) -> io::Result<Space> {
+        (**self).space(folder)
+    }
+}
+
 /// The disk under the output folder.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub struct LocalDisk;
 
 impl Disk for LocalDisk {

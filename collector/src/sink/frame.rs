@@ -3,14 +3,14 @@
 use std::io::{self, Read, Write};
 
 /// Level for frames that are written every second.
-pub(super) const FAST: i32 = 3;
+pub(crate) const FAST: i32 = 3;
 /// Level for closed files.
 pub(super) const SMALL: i32 = 9;
 /// Most text that one frame may unfold to; the queue holds less.
 const MAX_TEXT: u64 = 256 << 20;
 
 /// One frame with a checksum.
-pub(super) fn encode(text: &[u8], level: i32) -> io::Result<Vec<u8>> {
+pub(crate) fn encode(text: &[u8], level: i32) -> io::Result<Vec<u8>> {
     let mut encoder = zstd::Encoder::new(Vec::new(), level)?;
     encoder.include_checksum(true)?;
     encoder.set_pledged_src_size(Some(text.len() as u64))?;

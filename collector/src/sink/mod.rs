@@ -18,17 +18,19 @@ use jiff::Timestamp;
 
 mod close;
 pub mod disk;
-mod frame;
+pub(crate) mod frame;
 mod ledger;
 pub mod name;
 mod queue;
 pub mod recover;
 pub mod retention;
 mod spool;
+pub mod whole;
 
 use disk::Disk;
 use name::{FileId, Kind, Node};
-use queue::{Queue, push_line};
+use queue::Queue;
+pub(crate) use queue::push_line;
 use recover::Recovered;
 use retention::{Removed, Retention};
 use spool::Spool;
@@ -44,7 +46,7 @@ pub struct SinkError {
 }
 
 impl SinkError {
-    fn new(action: &'static str, path: &Path, reason: io::Error) -> Self {
+    pub(crate) fn new(action: &'static str, path: &Path, reason: io::Error) -> Self {
         Self {
             action,
             path: path.to_owned(),
@@ -304,7 +306,8 @@ impl Sink {
     }
 }
 
-fn make_folder(folder: &Path) -> Result<(), SinkError> {
+/// Makes `folder`, mode 0700, where it is absent.
+pub(crate) fn make_folder(folder: &Path) -> Result<(), SinkError> {
     DirBuilder::new()
         .recursive(true)
         .mode(0o700)

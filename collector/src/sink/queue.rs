@@ -78,7 +78,7 @@ impl Queue {
 }
 
 /// Appends `line` as JSON.
-pub(super) fn push_line(text: &mut String, line: &Line) {
+pub(crate) fn push_line(text: &mut String, line: &Line) {
     let json = serde_json::to_string(line).expect("lines have string keys and no fallible parts");
     text.push_str(&json);
     text.push('\n');

@@ -21,6 +21,8 @@ pub struct Retention {
     /// Per cent of the disk that stay free: below, older files go (the newest stays) and nothing
     /// is written.
     pub min_free_percent: u8,
+    /// Files go at all.
+    pub removes: bool,
 }
 
 impl Default for Retention {
@@ -29,11 +31,22 @@ impl Default for Retention {
             max_age: Duration::from_secs(90 * 24 * 3600),
             max_bytes: 5 << 30,
             min_free_percent: 5,
+            removes: true,
         }
     }
 }
 
 impl Retention {
+    /// Keeps every file, as a replay must, whose files are as old as its captures; the room that
+    /// is to stay free still is not written to.
+    #[must_use]
+    pub fn keeps_all() -> Self {
+        Self {
+            removes: false,
+            ..Self::default()
+        }
+    }
+
     /// Whether the disk has the room that is to stay free.
     pub(super) fn has_room(&self, space: Space) -> bool {
         let wanted = u128::from(space.total) * u128::from(self.min_free_percent) / 100;
@@ -58,6 +71,9 @@ pub(super) fn apply(
     limits: &Retention,
     disk: &dyn Disk,
 ) -> Result<Removed, SinkError> {
+    if !limits.removes {
+        return Ok(Removed::default());
+    }
     let sized: Vec<(FileId, u64)> = files(folder, node, Kind::Closed)?
         .into_iter()
         .map(|id| {

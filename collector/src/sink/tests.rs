@@ -412,6 +412,29 @@ fn old_files_go_by_age_and_by_size_oldest_first() {
     assert_eq!(names(folder.path()), [other]);
 }
 
+#[test]
+fn the_files_of_a_replay_stay_however_old_or_many_and_no_room_is_taken_for_them() {
+    let folder = TempDir::new().unwrap();
+    let disk = SmallDisk::with_room(1 << 30);
+    let mut config = config(folder.path());
+    config.limits.retention = Retention {
+        max_bytes: 0,
+        ..Retention::keeps_all()
+    };
+    let (mut sink, _) = Sink::open(config, Box::new(disk.clone()), moment(0)).unwrap();
+    for days in [0, 100, 200] {
+        sink.write(id(days), record(false), TALLY);
+        commit(&mut sink);
+        sink.rotate(moment(days as i64 * 86_400 + 1)).unwrap();
+    }
+    disk.set_room(1000);
+    sink.write(id(1), record(false), TALLY);
+    assert!(sink.commit(Outside::default()).is_err());
+    sink.rotate(moment(300 * 86_400)).unwrap();
+    assert_eq!(sink.removed(), retention::Removed::default());
+    assert_eq!(flows(&closed_lines(folder.path())), 3);
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(24))]
 

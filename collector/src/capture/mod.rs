@@ -1,0 +1,5 @@
+//! Captures: what replaying them puts out.
+
+pub mod each;
+pub mod name;
+pub mod unprotected;
