@@ -1,0 +1,3 @@
+//! Captures instead of a live interface.
+
+pub mod reader;
