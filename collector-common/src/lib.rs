@@ -10,6 +10,9 @@ pub mod books;
 pub mod event;
 pub mod expiry;
 pub mod flow;
+#[cfg(any(test, feature = "std"))]
+#[doc(hidden)]
+pub mod fuzz;
 pub mod key;
 pub mod names;
 pub mod packet;

@@ -122,8 +122,10 @@ pub enum Refusal {
     Reason(Reason),
 }
 
-pub(crate) const ETHERTYPE_IPV4: u16 = 0x0800;
-pub(crate) const ETHERTYPE_IPV6: u16 = 0x86dd;
+/// IPv4 behind a link header.
+pub const ETHERTYPE_IPV4: u16 = 0x0800;
+/// IPv6 behind a link header.
+pub const ETHERTYPE_IPV6: u16 = 0x86dd;
 /// IPv6 extension header numbers (RFC 8200, section 4; RFC 4302; RFC 6275; RFC 7401; RFC 5533).
 mod extension {
     pub(super) const HOP_BY_HOP: u8 = 0;
@@ -214,7 +216,8 @@ fn ethernet<B: Bytes + ?Sized>(bytes: &B) -> Result<(u16, usize), Refusal> {
 
 /// 802.1Q, 802.1ad and the older number for stacked tags.
 #[inline(always)]
-fn is_tag(ethertype: u16) -> bool {
+#[must_use]
+pub fn is_tag(ethertype: u16) -> bool {
     matches!(ethertype, 0x8100 | 0x88a8 | 0x9100)
 }
 

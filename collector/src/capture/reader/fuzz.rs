@@ -1,0 +1,77 @@
+//! What hostile captures are held to. The fuzzer (`fuzz/`) calls [`captures`] with bytes of its
+//! own; tests call it with seeds and with cases that were found.
+
+use std::io::{self, Read};
+
+use super::{CaptureError, Captures, Frame, Source};
+
+/// So many frames are read of one input: a few bytes of zstd can stand for millions.
+const MOST: usize = 2_000;
+
+/// Reads everything, in large portions and in small ones.
+///
+/// # Panics
+/// Where the two differ, a frame is longer than it can be, or the end is no end.
+pub fn captures(data: &[u8]) {
+    let whole = read(
+        Source::reader("whole", io::Cursor::new(data.to_vec())),
+        1 << 16,
+    );
+    let portions = Portions(io::Cursor::new(data.to_vec()));
+    let small = read(Source::reader("portions", portions), 64);
+    assert_eq!(whole, small);
+}
+
+/// A reader that gives a few bytes at a time, as a pipe may.
+struct Portions(io::Cursor<Vec<u8>>);
+
+impl Read for Portions {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let most = 1 + self.0.position() as usize % 61;
+        let len = buffer.len().min(most);
+        self.0.read(&mut buffer[..len])
+    }
+}
+
+/// What a capture gave: its frames in short, and where it was damaged.
+#[derive(Debug, PartialEq, Eq)]
+struct Story {
+    frames: Vec<(u64, u32, u32, usize, u8)>,
+    damage: Option<(u64, String)>,
+}
+
+fn read(source: Source, buffer: usize) -> Story {
+    let mut captures = Captures::with_buffer(vec![source], buffer);
+    let mut frames = Vec::new();
+    let damage = loop {
+        match captures.next() {
+            Ok(Some(_)) if frames.len() == MOST => break None,
+            Ok(Some(frame)) => frames.push(outline(&frame)),
+            Ok(None) => break None,
+            Err(CaptureError { offset, damage, .. }) => {
+                assert!(
+                    matches!(captures.next(), Ok(None)),
+                    "the only source is over"
+                );
+                break Some((offset, damage.to_string()));
+            }
+        }
+    };
+    Story { frames, damage }
+}
+
+fn outline(frame: &Frame<'_>) -> (u64, u32, u32, usize, u8) {
+    let captured = frame.link_header as usize + frame.bytes.len();
+    assert!(captured <= frame.original_len as usize);
+    let sum = frame
+        .bytes
+        .iter()
+        .fold(0, |sum: u8, byte| sum.wrapping_mul(31) ^ byte);
+    (
+        frame.time,
+        frame.original_len,
+        frame.link_header,
+        frame.bytes.len(),
+        sum,
+    )
+}
