@@ -135,8 +135,11 @@ fn observation(packet: &Packet, side: Side, turn: [u8; 8]) -> Observation {
             bytes: u64::from(u32::from_le_bytes(sequence)),
         },
         now: SECOND * (1 + u64::from(u16::from_le_bytes([step, second]))),
-        hook: Hook::Ingress,
-        live: choice & 2 != 0,
+        hook: if choice & 2 != 0 {
+            Hook::Ingress
+        } else {
+            Hook::Capture
+        },
         ifindex: u32::from(choice & 8 != 0),
     }
 }

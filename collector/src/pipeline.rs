@@ -132,7 +132,7 @@ impl<T: Tap> Pipeline<T> {
         self.tap.record(&record);
         let public = self.recorder.publish(&record, self.clock);
         let id = RecordId::of(flow).into();
-        self.sink.write(id, public, counts[0].plus(counts[1]));
+        self.sink.write(Some(id), public, counts[0].plus(counts[1]));
     }
 
     /// Ends a frame and syncs it; then what was written before survives a crash.

@@ -8,7 +8,7 @@ use serde::Deserialize;
 
 mod metering;
 
-pub use metering::{Metering, Payload};
+pub use metering::{Metering, NFSTREAM_ACTIVE, Payload};
 
 use crate::{
     live::{self, Ingress, Options, PIN_ROOT, RUN_ROOT, TcFlavour},

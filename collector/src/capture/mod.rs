@@ -1,6 +1,8 @@
-//! Offline: captures, and what replaying them puts out.
+//! Offline: captures, the replay that plays the kernel's part for them, and its outputs.
 
 pub mod each;
 pub mod name;
+pub mod protected;
 pub mod reader;
+pub mod replay;
 pub mod unprotected;

@@ -2,11 +2,7 @@
 //! it was sent. No addresses and no server names, here either. For captures that are the user's
 //! own; nothing of the live meter leads here.
 
-use std::{
-    borrow::Cow,
-    io::{self, Write},
-    path::Path,
-};
+use std::{borrow::Cow, io::Write, path::Path};
 
 use collector_common::{
     expiry::End,
@@ -19,8 +15,9 @@ use serde::Serialize;
 
 use crate::{
     anonymize,
+    capture::replay::{Form, Formed, Output},
     locate::Places,
-    pipeline::WallClock,
+    pipeline::{Recorder, WallClock},
     record::Record,
     sink::{SinkError, disk::LocalDisk, frame, whole::WholeFile},
 };
@@ -145,11 +142,24 @@ impl<'a> Unprotected<'a> {
         }
     }
 
-    fn tally(&self) -> Tally {
-        Tally {
-            packets: self.packets,
-            bytes: self.bytes,
-        }
+    /// As JSON, with the end of the line.
+    #[must_use]
+    pub fn line(&self) -> String {
+        let json = serde_json::to_string(self).expect("its keys are strings and no part can fail");
+        json + "\n"
+    }
+}
+
+/// Forms unprotected lines; packet time is UTC.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Unprotect;
+
+impl Form for Unprotect {
+    type Item = String;
+
+    fn form(&self, recorder: &Recorder, record: Record) -> String {
+        let places = recorder.places(&record);
+        Unprotected::of(&record, &places, WallClock::default()).line()
     }
 }
 
@@ -167,11 +177,9 @@ fn microseconds(at: Timestamp) -> Timestamp {
     Timestamp::from_microsecond(at.as_microsecond()).unwrap_or(at)
 }
 
-/// A zstd file with a flow a line and no other lines; it appears when it is finished. Holds one
-/// line in memory.
+/// A zstd file with a flow a line and no other lines; it appears when it is finished.
 pub struct UnprotectedFile {
     encoder: zstd::Encoder<'static, WholeFile<LocalDisk>>,
-    line: Vec<u8>,
     written: Sum,
 }
 
@@ -187,25 +195,19 @@ impl UnprotectedFile {
         encoder.include_checksum(true).map_err(wrong)?;
         Ok(Self {
             encoder,
-            line: Vec::new(),
             written: Sum::default(),
         })
     }
 
-    /// Adds a line.
+    /// Adds a line that counts `tally`.
     ///
     /// # Errors
     /// The disk takes nothing; the file is of no use then.
-    pub fn write(&mut self, flow: &Unprotected<'_>) -> Result<(), SinkError> {
-        self.line.clear();
-        serde_json::to_writer(&mut self.line, flow)
-            .map_err(io::Error::from)
-            .and_then(|()| {
-                self.line.push(b'\n');
-                self.encoder.write_all(&self.line)
-            })
+    pub fn write(&mut self, line: &str, tally: Tally) -> Result<(), SinkError> {
+        self.encoder
+            .write_all(line.as_bytes())
             .map_err(|error| self.encoder.get_ref().wrong(error))?;
-        self.written.add(Sum::one(flow.tally()));
+        self.written.add(Sum::one(tally));
         Ok(())
     }
 
@@ -224,6 +226,20 @@ impl UnprotectedFile {
         let file = ended.map_err(|(encoder, error)| encoder.get_ref().wrong(error))?;
         file.finish()?;
         Ok(self.written)
+    }
+}
+
+impl Output<String> for UnprotectedFile {
+    fn begin(&mut self, _: u64) -> anyhow::Result<()> {
+        Ok(())
+    }
+
+    fn write(&mut self, formed: Formed<String>) -> anyhow::Result<()> {
+        Ok(self.write(&formed.item, formed.tally)?)
+    }
+
+    fn advance(&mut self, _: u64) -> anyhow::Result<()> {
+        Ok(())
     }
 }
 

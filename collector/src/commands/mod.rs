@@ -1,6 +1,7 @@
 //! The commands, one file each.
 
 mod detach;
+mod replay;
 mod run;
 mod status;
 
@@ -24,6 +25,7 @@ pub fn execute(cli: Cli) -> ExitCode {
     }
     match cli.command {
         Command::Run(run) => run::execute(*run),
+        Command::Replay(replay) => replay::execute(*replay),
         Command::Status(status) => status::execute(&status),
         Command::Detach(detach) => detach::execute(detach),
     }

@@ -189,6 +189,12 @@ impl Exclusion {
         ends.any(|end| self.contains(end, key.version)) && self.ports.covers(key.port)
     }
 
+    /// Whether it is an address or prefix alone.
+    #[must_use]
+    pub fn has_no_ports(&self) -> bool {
+        self.ports.count == 0
+    }
+
     /// Whether the address is of this prefix.
     #[must_use]
     pub fn contains(&self, address: &Address, version: u8) -> bool {

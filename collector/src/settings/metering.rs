@@ -27,6 +27,9 @@ pub enum Payload {
     None,
 }
 
+/// NFStream's default active timeout, nanoseconds.
+pub const NFSTREAM_ACTIVE: u64 = 1800 * SECOND;
+
 /// Flags that `run` and `replay` share; keys of the configuration file, too.
 #[derive(Args, Clone, Default, Deserialize)]
 #[serde(default, rename_all = "kebab-case")]
@@ -48,28 +51,28 @@ pub struct Metering {
     pub(super) table_size: Option<u32>,
     /// A flow ends when it is quiet for so long [default: 120]
     #[arg(long, value_name = "SECONDS")]
-    idle_timeout: Option<u64>,
+    pub(super) idle_timeout: Option<u64>,
     /// An opening that nobody completes ends after so long [default: 10]
     #[arg(long, value_name = "SECONDS")]
-    half_open_timeout: Option<u64>,
+    pub(super) half_open_timeout: Option<u64>,
     /// A longer flow is written in parts of so long [default: 3600]
     #[arg(long, value_name = "SECONDS")]
-    active_timeout: Option<u64>,
+    pub(super) active_timeout: Option<u64>,
     /// What trails behind FIN or RST still counts for so long [default: 2]
     #[arg(long, value_name = "SECONDS")]
-    linger: Option<u64>,
+    pub(super) linger: Option<u64>,
     /// A file is closed after so long [default: 3600]
     #[arg(long, value_name = "SECONDS")]
-    rotate_after: Option<u64>,
+    pub(super) rotate_after: Option<u64>,
     /// Give failed flows (four packets or fewer) lines too, instead of counters alone
     #[arg(long)]
-    write_failed: bool,
+    pub(super) write_failed: bool,
     /// tor's country file for IPv4 [default: /usr/share/tor/geoip]
     #[arg(long, value_name = "FILE")]
-    geoip: Option<PathBuf>,
+    pub(super) geoip: Option<PathBuf>,
     /// tor's country file for IPv6 [default: /usr/share/tor/geoip6]
     #[arg(long, value_name = "FILE")]
-    geoip6: Option<PathBuf>,
+    pub(super) geoip6: Option<PathBuf>,
 }
 
 /// Says nothing of the exclusions, which are addresses.
@@ -115,6 +118,12 @@ impl Metering {
             .context("in --exclude")?;
         live::check_exclusions(&exclusions).context("in --exclude")?;
         Ok(exclusions)
+    }
+
+    /// Whether the active timeout is set, and no default.
+    #[must_use]
+    pub fn sets_active(&self) -> bool {
+        self.active_timeout.is_some()
     }
 
     /// Flows that the table holds.

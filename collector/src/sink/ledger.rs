@@ -23,7 +23,7 @@ impl Ledger {
     }
 
     /// Counts a record that gets no line.
-    pub(super) fn count_failed(&mut self, record: &PublicRecord, id: SpoolId, sum: Sum) {
+    pub(super) fn count_failed(&mut self, record: &PublicRecord, id: Option<SpoolId>, sum: Sum) {
         let key = (
             record.hour,
             record.leg,
@@ -33,7 +33,7 @@ impl Ledger {
         );
         let (cell, ids) = self.failed.entry(key).or_default();
         cell.add(sum);
-        ids.push(id);
+        ids.extend(id);
     }
 
     /// Adds a spool's statistics line.

@@ -80,7 +80,7 @@ impl Default for Limits {
 }
 
 /// Where and how to write.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct SinkConfig {
     /// Made with mode 0700 if absent.
     pub folder: PathBuf,
@@ -179,8 +179,8 @@ impl Sink {
         Ok((sink, recovered))
     }
 
-    /// Takes a record that counted `tally` exactly.
-    pub fn write(&mut self, id: SpoolId, record: PublicRecord, tally: Tally) {
+    /// Takes a record that counted `tally` exactly. With an `id` the spool knows it for good.
+    pub fn write(&mut self, id: Option<SpoolId>, record: PublicRecord, tally: Tally) {
         let sum = Sum::one(tally);
         if self.failing && self.queue.bytes() >= self.config.limits.queue {
             self.totals.unwritten.add(sum);

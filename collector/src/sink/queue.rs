@@ -22,16 +22,24 @@ pub(super) struct Queue {
     packed_text: usize,
     text: String,
     ledger: Ledger,
+    records: usize,
     ids: Vec<SpoolId>,
 }
 
 impl Queue {
     /// Takes a record: as a line, or into a failed counter.
-    pub(super) fn push(&mut self, id: SpoolId, mut record: PublicRecord, sum: Sum, as_line: bool) {
+    pub(super) fn push(
+        &mut self,
+        id: Option<SpoolId>,
+        mut record: PublicRecord,
+        sum: Sum,
+        as_line: bool,
+    ) {
         self.ledger.count(&record, sum);
-        self.ids.push(id);
+        self.records += 1;
+        self.ids.extend(id);
         if as_line {
-            record.id = Some(id);
+            record.id = id;
             push_line(&mut self.text, &Line::Flow(record));
             if self.text.len() >= PACK {
                 self.pack();
@@ -47,7 +55,7 @@ impl Queue {
     }
 
     pub(super) fn is_empty(&self) -> bool {
-        self.ids.is_empty()
+        self.records == 0
     }
 
     /// Frames that end with `totals`, and how much text is in them.

@@ -208,7 +208,7 @@ fn folder_spool_and_file_are_for_their_owner_only() {
     let (mut sink, _) = open(config(&folder));
     assert_eq!(mode(&folder), 0o700);
     assert_eq!(mode(&path_of(&folder, ".open")), 0o600);
-    sink.write(id(1), record(false), TALLY);
+    sink.write(Some(id(1)), record(false), TALLY);
     commit(&mut sink);
     sink.close(moment(1).utc).unwrap();
     assert_eq!(
@@ -222,8 +222,8 @@ fn folder_spool_and_file_are_for_their_owner_only() {
 fn a_committed_spool_is_readable_by_every_zstd_reader_and_ends_with_sums() {
     let folder = TempDir::new().unwrap();
     let (mut sink, _) = open(config(folder.path()));
-    sink.write(id(1), record(false), TALLY);
-    sink.write(id(2), record(true), TALLY);
+    sink.write(Some(id(1)), record(false), TALLY);
+    sink.write(Some(id(2)), record(true), TALLY);
     commit(&mut sink);
     let lines = lines(&path_of(folder.path(), ".open"));
     assert!(matches!(lines[0], Line::Header(_)));
@@ -238,7 +238,7 @@ fn a_committed_spool_is_readable_by_every_zstd_reader_and_ends_with_sums() {
 fn nothing_is_written_when_nothing_changed() {
     let folder = TempDir::new().unwrap();
     let (mut sink, _) = open(config(folder.path()));
-    sink.write(id(1), record(false), TALLY);
+    sink.write(Some(id(1)), record(false), TALLY);
     commit(&mut sink);
     let spool = path_of(folder.path(), ".open");
     let before = fs::metadata(&spool).unwrap().len();
@@ -261,8 +261,8 @@ fn a_closed_file_has_no_ids_and_no_order_of_ending() {
             label: label.into(),
             ..record(false)
         };
-        sink.write(id(flow), record, TALLY);
-        sink.write(id(flow + 10), self::record(true), TALLY);
+        sink.write(Some(id(flow)), record, TALLY);
+        sink.write(Some(id(flow + 10)), self::record(true), TALLY);
         commit(&mut sink);
     }
     sink.close(moment(1).utc).unwrap();
@@ -290,7 +290,7 @@ fn failed_flows_get_lines_when_asked_for() {
         write_failed: true,
         ..config(folder.path())
     });
-    sink.write(id(1), record(true), TALLY);
+    sink.write(Some(id(1)), record(true), TALLY);
     sink.close(moment(1).utc).unwrap();
     assert_eq!(flows(&closed_lines(folder.path())), 1);
 }
@@ -309,13 +309,13 @@ fn a_full_disk_loses_nothing_once_there_is_room_again() {
     let disk = SmallDisk::with_room(1 << 20);
     let (mut sink, _) =
         Sink::open(config(folder.path()), Box::new(disk.clone()), moment(0)).unwrap();
-    sink.write(id(1), record(false), TALLY);
+    sink.write(Some(id(1)), record(false), TALLY);
     commit(&mut sink);
     let spool = path_of(folder.path(), ".open");
     let before = fs::read(&spool).unwrap();
     for room in [0, 1, 40] {
         disk.set_room(room);
-        sink.write(id(10 + room), record(false), TALLY);
+        sink.write(Some(id(10 + room)), record(false), TALLY);
         assert!(sink.commit(Outside::default()).is_err());
         assert_eq!(fs::read(&spool).unwrap(), before, "no torn frame stays");
     }
@@ -337,7 +337,7 @@ fn beyond_the_queue_records_are_counted_as_unwritten() {
     disk.set_room(0);
     assert!(sink.commit(Outside::default()).is_ok(), "nothing to write");
     for flow in 0..100 {
-        sink.write(id(flow), record(false), TALLY);
+        sink.write(Some(id(flow)), record(false), TALLY);
         assert!(sink.commit(Outside::default()).is_err());
     }
     let totals = sink.totals().clone();
@@ -356,7 +356,7 @@ fn a_file_that_could_not_be_closed_is_closed_later() {
     let disk = SmallDisk::with_room(1 << 20);
     let (mut sink, _) =
         Sink::open(config(folder.path()), Box::new(disk.clone()), moment(0)).unwrap();
-    sink.write(id(1), record(false), TALLY);
+    sink.write(Some(id(1)), record(false), TALLY);
     commit(&mut sink);
     disk.set_room(300);
     assert!(sink.rotate(moment(3600)).is_err());
@@ -373,7 +373,7 @@ fn the_room_that_is_to_stay_free_is_not_written_to() {
     let mut config = config(folder.path());
     config.limits.retention.min_free_percent = 5;
     let (mut sink, _) = Sink::open(config, Box::new(disk.clone()), moment(0)).unwrap();
-    sink.write(id(1), record(false), TALLY);
+    sink.write(Some(id(1)), record(false), TALLY);
     disk.set_room((1 << 30) / 20 - 1000);
     assert!(sink.commit(Outside::default()).is_err());
     disk.set_room(1 << 29);
@@ -423,12 +423,12 @@ fn the_files_of_a_replay_stay_however_old_or_many_and_no_room_is_taken_for_them(
     };
     let (mut sink, _) = Sink::open(config, Box::new(disk.clone()), moment(0)).unwrap();
     for days in [0, 100, 200] {
-        sink.write(id(days), record(false), TALLY);
+        sink.write(Some(id(days)), record(false), TALLY);
         commit(&mut sink);
         sink.rotate(moment(days as i64 * 86_400 + 1)).unwrap();
     }
     disk.set_room(1000);
-    sink.write(id(1), record(false), TALLY);
+    sink.write(Some(id(1)), record(false), TALLY);
     assert!(sink.commit(Outside::default()).is_err());
     sink.rotate(moment(300 * 86_400)).unwrap();
     assert_eq!(sink.removed(), retention::Removed::default());
@@ -461,7 +461,7 @@ proptest! {
             if *fails {
                 failed.add(Sum::one(tally));
             }
-            sink.write(id(index as u64), record, tally);
+            sink.write(Some(id(index as u64)), record, tally);
             if index % 3 == 0 {
                 commit(&mut sink);
             }

@@ -96,11 +96,13 @@ pub struct Sources {
 }
 
 /// A file of a folder that is not read.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Skipped {
     /// Its first bytes are no capture's, or can't be read.
+    #[error("{0:?} is passed over: it is no capture, or can't be read")]
     NoCapture(PathBuf),
     /// Folders in folders are not entered, and devices and pipes not opened.
+    #[error("{0:?} is passed over: folders in folders are not entered; name it to have it read")]
     NoFile(PathBuf),
 }
 

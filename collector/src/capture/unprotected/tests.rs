@@ -109,7 +109,8 @@ fn a_file_holds_failed_flows_too_and_tells_what_it_counts() {
     let places = locate::places(&long.flow, &Countries::none());
     for record in [&long, &failed] {
         let flow = Unprotected::of(record, &places, WallClock::default());
-        file.write(&flow).unwrap();
+        let tally = record.counts[0].plus(record.counts[1]);
+        file.write(&flow.line(), tally).unwrap();
     }
     assert!(!path.exists());
     let written = file.finish().unwrap();

@@ -10,7 +10,7 @@ fn a_spool_cut_anywhere_keeps_its_complete_frames_and_says_how_much_went() {
     let length = || fs::metadata(&spool).unwrap().len() as usize;
     let mut ends = vec![0, length()];
     for flow in 1..=4 {
-        sink.write(id(flow), record(flow % 2 == 0), TALLY);
+        sink.write(Some(id(flow)), record(flow % 2 == 0), TALLY);
         commit(&mut sink);
         ends.push(length());
     }
@@ -41,7 +41,7 @@ fn a_commit_of_many_frames_is_there_as_a_whole_or_not_at_all() {
     let spool = path_of(folder.path(), ".open");
     let first = fs::metadata(&spool).unwrap().len();
     for flow in 0..RECORDS {
-        sink.write(id(flow), record(false), TALLY);
+        sink.write(Some(id(flow)), record(false), TALLY);
     }
     assert!(sink.queued() < 6 << 20, "text is packed while it waits");
     commit(&mut sink);
@@ -62,7 +62,7 @@ fn a_commit_of_many_frames_is_there_as_a_whole_or_not_at_all() {
 fn after_a_crash_files_are_closed_and_sums_go_on() {
     let folder = TempDir::new().unwrap();
     let (mut sink, _) = open(config(folder.path()));
-    sink.write(id(1), record(false), TALLY);
+    sink.write(Some(id(1)), record(false), TALLY);
     commit(&mut sink);
     drop(sink);
     let spool = path_of(folder.path(), ".open");
@@ -78,7 +78,7 @@ fn after_a_crash_files_are_closed_and_sums_go_on() {
     );
     assert!(recovered.left.is_empty());
     assert_eq!(flows(&closed_lines(folder.path())), 1);
-    sink.write(id(2), record(false), TALLY);
+    sink.write(Some(id(2)), record(false), TALLY);
     commit(&mut sink);
     assert_eq!(sink.totals().written.packets, 20);
     sink.close(moment(1).utc).unwrap();
@@ -89,7 +89,7 @@ fn after_a_crash_files_are_closed_and_sums_go_on() {
 fn a_second_crash_right_after_the_first_still_knows_ids_and_sums() {
     let folder = TempDir::new().unwrap();
     let (mut sink, _) = open(config(folder.path()));
-    sink.write(id(1), record(false), TALLY);
+    sink.write(Some(id(1)), record(false), TALLY);
     commit(&mut sink);
     drop(sink);
     for _ in 0..3 {
@@ -106,7 +106,7 @@ fn a_crash_right_after_a_rotation_still_knows_the_last_two_commits() {
     let (mut sink, _) = open(config(folder.path()));
     // An active cut is settled by the pass after its commit, late records may be committed between.
     for flow in [1, 2] {
-        sink.write(id(flow), record(true), TALLY);
+        sink.write(Some(id(flow)), record(true), TALLY);
         commit(&mut sink);
     }
     assert!(!sink.should_rotate(moment(3599).boot));
@@ -122,7 +122,7 @@ fn a_crash_right_after_a_rotation_still_knows_the_last_two_commits() {
 fn a_kill_at_any_step_of_closing_is_made_good() {
     let folder = TempDir::new().unwrap();
     let (mut sink, _) = open(config(folder.path()));
-    sink.write(id(1), record(false), TALLY);
+    sink.write(Some(id(1)), record(false), TALLY);
     commit(&mut sink);
     let spool = path_of(folder.path(), ".open");
     let bytes = fs::read(&spool).unwrap();

@@ -1,0 +1,104 @@
+//! The protected output of a replay: the records and the sink of the live meter.
+
+use collector_common::schema::{Header, PublicRecord};
+
+use super::replay::{Form, Formed, Output};
+use crate::{
+    pipeline::{Recorder, WallClock},
+    record::Record,
+    sink::{Outside, Sink, SinkConfig, disk::LocalDisk},
+};
+
+/// Text that waits for a commit: each costs a sync, and a replay that is killed starts anew.
+const WAITING: usize = 8 << 20;
+
+/// What may be published of a record, as live.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Publish;
+
+impl Form for Publish {
+    type Item = PublicRecord;
+
+    fn form(&self, recorder: &Recorder, record: Record) -> PublicRecord {
+        recorder.publish(&record, WallClock::default())
+    }
+}
+
+/// Writes published records as the live meter does; packet time is UTC.
+pub struct Protected {
+    config: Option<SinkConfig>,
+    header: Header,
+    sink: Option<Sink>,
+    clock: WallClock,
+}
+
+impl Protected {
+    /// Will write as `config` says, from the first packet on.
+    #[must_use]
+    pub fn new(config: SinkConfig) -> Self {
+        Self {
+            header: config.header.clone(),
+            config: Some(config),
+            sink: None,
+            clock: WallClock::default(),
+        }
+    }
+
+    /// First line of its files.
+    #[must_use]
+    pub fn header(&self) -> &Header {
+        &self.header
+    }
+
+    /// Writes what waits and closes the last file, at `now` nanoseconds since the Unix epoch.
+    ///
+    /// # Errors
+    /// As [`Sink::close`].
+    pub fn close(self, now: u64) -> anyhow::Result<()> {
+        match self.sink {
+            Some(sink) => Ok(sink.close(self.clock.utc(now))?),
+            None => Ok(()),
+        }
+    }
+}
+
+impl Output<PublicRecord> for Protected {
+    fn begin(&mut self, now: u64) -> anyhow::Result<()> {
+        let Some(config) = self.config.take() else {
+            return Ok(());
+        };
+        let (sink, recovered) = Sink::open(config, Box::new(LocalDisk), self.clock.moment(now))?;
+        if recovered.spools > 0 {
+            tracing::warn!(
+                spools = recovered.spools,
+                "closed what a meter or replay that was killed left in the output folder; if you \
+                 replay the same captures again, their flows are there twice"
+            );
+        }
+        self.sink = Some(sink);
+        Ok(())
+    }
+
+    fn write(&mut self, formed: Formed<PublicRecord>) -> anyhow::Result<()> {
+        let Some(sink) = &mut self.sink else {
+            return Ok(());
+        };
+        // Nobody goes on where a replay stops: its ids need not be known.
+        sink.write(None, formed.item, formed.tally);
+        if sink.queued() >= WAITING {
+            sink.commit(Outside::default())?;
+        }
+        Ok(())
+    }
+
+    fn advance(&mut self, now: u64) -> anyhow::Result<()> {
+        let Some(sink) = &mut self.sink else {
+            return Ok(());
+        };
+        if sink.should_rotate(now) {
+            sink.commit(Outside::default())?;
+            sink.rotate(self.clock.moment(now))?;
+        }
+        Ok(())
+    }
+}

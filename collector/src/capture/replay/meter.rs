@@ -1,0 +1,143 @@
+//! The packet programs on the host: what `meter` of the kernel's side does with a packet, with
+//! the same rules and a table in memory.
+
+use collector_common::{
+    books::{Books, Reason},
+    event::SampleHeader,
+    flow::{FlowEntry, NO_USER, Observation, Outcome, Owned},
+    key::FlowKey,
+    packet::protocol,
+};
+
+use super::table::{FlowTable, Handle};
+use crate::live::Exclusion;
+
+/// A packet whose headers are read.
+#[derive(Clone, Copy)]
+pub struct Seen<'a> {
+    /// Its flow.
+    pub key: FlowKey,
+    /// What the update rule looks at.
+    pub observation: Observation,
+    /// Bytes of its transport payload that are at hand.
+    pub payload: &'a [u8],
+    /// Its place among all packets: the id of the flow that it opens.
+    pub number: u64,
+}
+
+/// What the kernel writes to its rings.
+pub trait Rings {
+    /// A payload sample.
+    fn sample(&mut self, header: &SampleHeader, bytes: &[u8]);
+    /// A packet that can't be added to an entry: its flow is closing, or the table is full.
+    fn late(&mut self, key: &FlowKey, observation: &Observation);
+}
+
+/// The flow table and the counters of one shard.
+pub struct Meter {
+    /// Flows under way.
+    pub table: FlowTable,
+    /// What became of the packets that came here; `seen` is counted by who reads them.
+    pub books: Books,
+    /// What is not metered.
+    pub exclusions: Vec<Exclusion>,
+    /// Payload is looked at.
+    pub sampling: bool,
+    /// TCP flags tell who opened a flow and when it ends.
+    pub heeds_flags: bool,
+}
+
+impl Meter {
+    /// The kernel's rules, nothing excluded.
+    #[must_use]
+    pub fn new(table: FlowTable) -> Self {
+        Self {
+            table,
+            books: Books::default(),
+            exclusions: Vec::new(),
+            sampling: true,
+            heeds_flags: true,
+        }
+    }
+
+    /// Finds or opens the packet's flow, adds, samples.
+    pub fn meter(&mut self, packet: &Seen<'_>, rings: &mut impl Rings) {
+        match self.table.find(&packet.key) {
+            Some(flow) => self.add(flow, packet, rings),
+            None => self.open(packet, rings),
+        }
+    }
+
+    /// A flow's first packet.
+    pub fn open(&mut self, packet: &Seen<'_>, rings: &mut impl Rings) {
+        let seen = &packet.observation;
+        if self
+            .exclusions
+            .iter()
+            .any(|rule| rule.excludes(&packet.key))
+        {
+            return self.refuse(Reason::Excluded, seen);
+        }
+        let entry = FlowEntry::opened_by(&self.ruled(seen), packet.number, NO_USER);
+        let Some(flow) = self.table.insert(&packet.key, entry) else {
+            self.books.overflow += 1;
+            return self.late(packet, rings);
+        };
+        self.books.flows += 1;
+        self.add(flow, packet, rings);
+    }
+
+    fn add(&mut self, flow: Handle, packet: &Seen<'_>, rings: &mut impl Rings) {
+        let seen = &packet.observation;
+        let ruled = self.ruled(seen);
+        let entry = self.table.entry(flow);
+        let ended = entry.ended;
+        let outcome = entry.observe::<Owned>(&ruled);
+        let sooner = entry.ended != ended;
+        match outcome {
+            Outcome::Counted => self.sample(flow, packet, rings),
+            Outcome::Late => self.late(packet, rings),
+            Outcome::OtherInterface => self.refuse(Reason::OtherInterface, seen),
+        }
+        if sooner || outcome == Outcome::Late {
+            self.table.schedule(flow);
+        }
+    }
+
+    fn sample(&mut self, flow: Handle, packet: &Seen<'_>, rings: &mut impl Rings) {
+        let seen = &packet.observation;
+        let transport = seen.packet.protocol;
+        if !self.sampling || !matches!(transport, protocol::TCP | protocol::UDP) {
+            return;
+        }
+        let entry = self.table.entry(flow);
+        let limit = entry.window_limit(seen.side);
+        let window = &mut entry.directions[seen.side.index()].window;
+        // A frame is never 4 GiB.
+        let payload = packet.payload.len() as u32;
+        if let Some(piece) = window.admit(&seen.packet, payload, limit) {
+            let header = SampleHeader::of(entry, seen, payload, piece);
+            self.books.samples += 1;
+            rings.sample(&header, packet.payload);
+        }
+    }
+
+    /// The packet as the update rule is to see it.
+    fn ruled(&self, seen: &Observation) -> Observation {
+        let mut ruled = *seen;
+        if !self.heeds_flags {
+            ruled.packet.tcp_flags = 0;
+        }
+        ruled
+    }
+
+    fn late(&mut self, packet: &Seen<'_>, rings: &mut impl Rings) {
+        self.books.late = self.books.late.plus(packet.observation.wire);
+        rings.late(&packet.key, &packet.observation);
+    }
+
+    fn refuse(&mut self, reason: Reason, seen: &Observation) {
+        let refused = &mut self.books.reasons[reason as usize];
+        *refused = refused.plus(seen.wire);
+    }
+}

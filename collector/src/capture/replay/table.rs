@@ -1,0 +1,196 @@
+//! The flow table in memory: what the kernel's hash map is to the live meter.
+
+use std::hash::BuildHasher;
+
+use collector_common::{
+    expiry,
+    flow::{Flow, FlowEntry, Owned, state},
+    key::FlowKey,
+    settings::{SECOND, Sweep, Timeouts},
+};
+use hashbrown::{DefaultHashBuilder, HashTable};
+
+use super::wheel::Wheel;
+
+/// Finds a flow in its table until it is deleted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Handle(u32);
+
+impl Handle {
+    fn index(self) -> usize {
+        self.0 as usize
+    }
+}
+
+struct Slot {
+    flow: Flow,
+    hash: u64,
+    /// Second at which it is looked at; 0: never, the slot is free.
+    due: u64,
+}
+
+/// Flows by key. Times are nanoseconds, seconds are whole ones of the same clock.
+pub struct FlowTable {
+    keys: HashTable<Handle>,
+    hasher: DefaultHashBuilder,
+    slots: Vec<Slot>,
+    free: Vec<Handle>,
+    capacity: usize,
+    timeouts: Timeouts,
+    wheel: Wheel,
+}
+
+impl FlowTable {
+    /// Room for `capacity` flows at a time; the clock stands at `now`.
+    #[must_use]
+    pub fn new(capacity: usize, timeouts: Timeouts, now: u64) -> Self {
+        Self {
+            keys: HashTable::new(),
+            hasher: DefaultHashBuilder::default(),
+            slots: Vec::new(),
+            free: Vec::new(),
+            capacity,
+            timeouts,
+            wheel: Wheel::new(now / SECOND),
+        }
+    }
+
+    /// Flows in it.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.keys.len()
+    }
+
+    /// No flow is in it.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.keys.is_empty()
+    }
+
+    /// The key's flow.
+    #[must_use]
+    pub fn find(&self, key: &FlowKey) -> Option<Handle> {
+        let hash = self.hasher.hash_one(key);
+        let is_it = |handle: &Handle| self.slots[handle.index()].flow.key == *key;
+        self.keys.find(hash, is_it).copied()
+    }
+
+    /// Puts in a flow whose key is not there; `None` where the table is full.
+    pub fn insert(&mut self, key: &FlowKey, entry: FlowEntry) -> Option<Handle> {
+        if self.len() >= self.capacity {
+            return None;
+        }
+        let hash = self.hasher.hash_one(key);
+        let slot = Slot {
+            flow: Flow { key: *key, entry },
+            hash,
+            due: 0,
+        };
+        let handle = self.place(slot)?;
+        let slots = &self.slots;
+        self.keys
+            .insert_unique(hash, handle, |handle| slots[handle.index()].hash);
+        self.schedule(handle);
+        Some(handle)
+    }
+
+    fn place(&mut self, slot: Slot) -> Option<Handle> {
+        if let Some(handle) = self.free.pop() {
+            self.slots[handle.index()] = slot;
+            return Some(handle);
+        }
+        let handle = Handle(u32::try_from(self.slots.len()).ok()?);
+        self.slots.push(slot);
+        Some(handle)
+    }
+
+    /// The flow's entry. When a change brings its end closer, [`FlowTable::schedule`] follows.
+    pub fn entry(&mut self, handle: Handle) -> &mut FlowEntry {
+        &mut self.slots[handle.index()].flow.entry
+    }
+
+    /// The flow.
+    #[must_use]
+    pub fn flow(&self, handle: Handle) -> &Flow {
+        &self.slots[handle.index()].flow
+    }
+
+    /// Sees to it that the flow is looked at as soon as it may be due.
+    pub fn schedule(&mut self, handle: Handle) {
+        let entry = &self.slots[handle.index()].flow.entry;
+        // A cut is committed by the next sweep.
+        let deadline = if entry.state & state::CUT != 0 {
+            0
+        } else {
+            expiry::deadline(entry, &self.timeouts)
+        };
+        let second = self.wheel.clamp(deadline.div_ceil(SECOND));
+        let slot = &mut self.slots[handle.index()];
+        if slot.due == 0 || second < slot.due {
+            slot.due = second;
+            self.wheel.put(handle.0, second);
+        }
+    }
+
+    /// The next second at which a sweep may find something.
+    #[must_use]
+    pub fn next_sweep(&self) -> Option<u64> {
+        self.wheel.next()
+    }
+
+    /// The clock stands at `now`, and what had to be swept before is.
+    pub fn follow(&mut self, now: u64) {
+        self.wheel.skip(now / SECOND);
+    }
+
+    /// Marks what is due and gives it, by flow id. On a whole second that is looked for among the
+    /// flows of this second, so sweeps miss no second of [`FlowTable::next_sweep`]; in between,
+    /// and with `all`, among all.
+    pub fn sweep(&mut self, sweep: &Sweep) -> Vec<Handle> {
+        let tick = sweep.all == 0 && sweep.now.is_multiple_of(SECOND);
+        let mut due: Vec<Handle> = if tick {
+            self.looked_at(sweep.now / SECOND)
+        } else {
+            let all = self.slots.iter_mut().zip(0..);
+            let live = all.filter(|(slot, _)| slot.due != 0);
+            live.map(|(_, index)| Handle(index)).collect()
+        };
+        due.retain(|handle| {
+            let is_due = self.entry(*handle).visit::<Owned>(sweep);
+            if sweep.all == 0 && !is_due || self.entry(*handle).state & state::CUT != 0 {
+                self.schedule(*handle);
+            }
+            is_due
+        });
+        due.sort_unstable_by_key(|handle| self.flow(*handle).entry.id);
+        due
+    }
+
+    /// Takes those out of the wheel that are meant for this second.
+    fn looked_at(&mut self, second: u64) -> Vec<Handle> {
+        let mut taken = self.wheel.take(second);
+        taken.retain(|index| {
+            let slot = &mut self.slots[*index as usize];
+            let meant = slot.due == second;
+            if meant {
+                slot.due = LOOKED_AT;
+            }
+            meant
+        });
+        taken.into_iter().map(Handle).collect()
+    }
+
+    /// Takes a flow out.
+    pub fn delete(&mut self, handle: Handle) {
+        let slot = &mut self.slots[handle.index()];
+        slot.due = 0;
+        let found = self.keys.find_entry(slot.hash, |other| *other == handle);
+        if let Ok(found) = found {
+            found.remove();
+            self.free.push(handle);
+        }
+    }
+}
+
+/// Of a flow that is out of the wheel and in the table: later than any second.
+const LOOKED_AT: u64 = u64::MAX;

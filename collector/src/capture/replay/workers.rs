@@ -1,0 +1,225 @@
+//! The shards on threads of their own; the one that reads parses and hands out.
+
+use std::{
+    sync::mpsc::{Receiver, RecvError, SendError, SyncSender, sync_channel},
+    thread::{self, JoinHandle},
+};
+
+use anyhow::{Context, anyhow};
+
+use super::{
+    Form,
+    meter::Seen,
+    shard::Formed,
+    shards::{ShardSums, Shards, order},
+};
+
+/// Packets that go to a worker at a time.
+const BATCH: usize = 1024;
+/// Batches that wait for a worker.
+const WAITING: usize = 16;
+
+/// A packet without its payload.
+struct Item {
+    shard: usize,
+    seen: Seen<'static>,
+    /// Its bytes in [`Batch::bytes`].
+    payload: std::ops::Range<usize>,
+}
+
+/// What is then to be done.
+enum Then {
+    /// Nothing but to go on.
+    GoOn,
+    /// Records up to this step are wanted.
+    Advance(u64),
+    /// The last ones; the time in nanoseconds.
+    Finish(u64),
+}
+
+struct Batch {
+    items: Vec<Item>,
+    bytes: Vec<u8>,
+    then: Then,
+}
+
+impl Batch {
+    fn new() -> Self {
+        Self {
+            items: Vec::with_capacity(BATCH),
+            bytes: Vec::new(),
+            then: Then::GoOn,
+        }
+    }
+
+    fn push(&mut self, shard: usize, seen: &Seen<'_>) {
+        let start = self.bytes.len();
+        self.bytes.extend_from_slice(seen.payload);
+        self.items.push(Item {
+            shard,
+            seen: Seen {
+                payload: &[],
+                ..*seen
+            },
+            payload: start..self.bytes.len(),
+        });
+    }
+}
+
+struct Worker<F: Form> {
+    batches: Option<SyncSender<Batch>>,
+    answers: Receiver<Vec<Formed<F::Item>>>,
+    next: Batch,
+    thread: Option<JoinHandle<anyhow::Result<ShardSums>>>,
+}
+
+/// Threads that take packets by shard.
+pub(super) struct Workers<F: Form> {
+    workers: Vec<Worker<F>>,
+    /// Calls of [`Workers::advance`] whose records have not been taken.
+    asked: usize,
+}
+
+impl<F: Form + 'static> Workers<F> {
+    /// One thread for each.
+    pub(super) fn start(shards: Vec<Shards<F>>) -> anyhow::Result<Self> {
+        let workers = shards.into_iter().map(Worker::start);
+        Ok(Self {
+            workers: workers.collect::<anyhow::Result<_>>()?,
+            asked: 0,
+        })
+    }
+
+    pub(super) fn meter(&mut self, shard: usize, seen: &Seen<'_>) -> anyhow::Result<()> {
+        let index = shard % self.workers.len();
+        self.workers[index].push(shard, seen)
+    }
+
+    /// Asks for the records up to `step`; gives those of earlier calls that are there.
+    pub(super) fn advance(&mut self, step: u64) -> anyhow::Result<Vec<Formed<F::Item>>> {
+        for worker in &mut self.workers {
+            worker.send(Then::Advance(step))?;
+        }
+        self.asked += 1;
+        // So many answers wait at most that no worker waits for its answers to be taken.
+        if self.asked < WAITING {
+            return Ok(Vec::new());
+        }
+        self.take()
+    }
+
+    fn take(&mut self) -> anyhow::Result<Vec<Formed<F::Item>>> {
+        let mut formed = Vec::new();
+        for worker in &mut self.workers {
+            formed.append(&mut worker.answer()?);
+        }
+        self.asked -= 1;
+        order(&mut formed);
+        Ok(formed)
+    }
+
+    /// Hands all records that are left to `write`, in order.
+    pub(super) fn finish(
+        mut self,
+        now: u64,
+        mut write: impl FnMut(Vec<Formed<F::Item>>) -> anyhow::Result<()>,
+    ) -> anyhow::Result<ShardSums> {
+        while self.asked > 0 {
+            write(self.take()?)?;
+        }
+        for worker in &mut self.workers {
+            worker.send(Then::Finish(now))?;
+        }
+        self.asked += 1;
+        write(self.take()?)?;
+        let mut sums = ShardSums::default();
+        for worker in &mut self.workers {
+            sums = sums.plus(worker.join()?);
+        }
+        Ok(sums)
+    }
+}
+
+impl<F: Form + 'static> Worker<F> {
+    fn start(shards: Shards<F>) -> anyhow::Result<Self> {
+        let (batches, inbox) = sync_channel(WAITING);
+        let (outbox, answers) = sync_channel(WAITING + 1);
+        let thread = thread::Builder::new()
+            .name("replay".to_owned())
+            .spawn(move || work(shards, &inbox, &outbox))
+            .context("starting a worker thread")?;
+        Ok(Self {
+            batches: Some(batches),
+            answers,
+            next: Batch::new(),
+            thread: Some(thread),
+        })
+    }
+
+    fn push(&mut self, shard: usize, seen: &Seen<'_>) -> anyhow::Result<()> {
+        self.next.push(shard, seen);
+        if self.next.items.len() >= BATCH {
+            self.send(Then::GoOn)?;
+        }
+        Ok(())
+    }
+
+    fn send(&mut self, then: Then) -> anyhow::Result<()> {
+        let mut batch = std::mem::replace(&mut self.next, Batch::new());
+        batch.then = then;
+        let Some(batches) = &self.batches else {
+            return Err(anyhow!("a worker has ended"));
+        };
+        match batches.send(batch) {
+            Ok(()) => Ok(()),
+            Err(SendError(_)) => Err(self.end()),
+        }
+    }
+
+    fn answer(&mut self) -> anyhow::Result<Vec<Formed<F::Item>>> {
+        self.answers.recv().map_err(|RecvError| self.end())
+    }
+
+    /// Why it ended before it was told to.
+    fn end(&mut self) -> anyhow::Error {
+        match self.join() {
+            Ok(_) => anyhow!("a worker has ended"),
+            Err(error) => error,
+        }
+    }
+
+    fn join(&mut self) -> anyhow::Result<ShardSums> {
+        self.batches = None;
+        let thread = self.thread.take().context("a worker has ended")?;
+        thread
+            .join()
+            .map_err(|_| anyhow!("a worker panicked: please report this"))?
+    }
+}
+
+fn work<F: Form>(
+    mut shards: Shards<F>,
+    inbox: &Receiver<Batch>,
+    outbox: &SyncSender<Vec<Formed<F::Item>>>,
+) -> anyhow::Result<ShardSums> {
+    while let Ok(batch) = inbox.recv() {
+        for item in &batch.items {
+            let payload = batch.bytes.get(item.payload.clone()).unwrap_or_default();
+            let seen = Seen {
+                payload,
+                ..item.seen
+            };
+            shards.meter(item.shard, &seen)?;
+        }
+        let formed = match batch.then {
+            Then::GoOn => continue,
+            Then::Advance(step) => shards.advance(step)?,
+            Then::Finish(now) => shards.finish(now)?,
+        };
+        // Nobody waits for it when the reader has failed.
+        if outbox.send(formed).is_err() {
+            break;
+        }
+    }
+    Ok(shards.sums())
+}

@@ -1,0 +1,248 @@
+//! `collector replay`.
+
+mod progress;
+mod summary;
+
+use std::{path::Path, process::ExitCode, sync::Arc, thread, time::Instant};
+
+use anyhow::{Context, ensure};
+use progress::Progress;
+use summary::Summary;
+use tracing::{error, warn};
+
+use super::{USAGE, fail, finished};
+use crate::{
+    capture::{
+        each::EachFolder,
+        name::CaptureName,
+        protected::{Protected, Publish},
+        reader::{Captures, Source, Sources, expand},
+        replay::{Form, Output, Replay, ReplayConfig, Timing, Vantage},
+        unprotected::{Unprotect, UnprotectedFile},
+    },
+    cli::{self, Privacy},
+    live::Exclusion,
+    settings::NFSTREAM_ACTIVE,
+    sink::{SinkConfig, make_folder, retention::Retention},
+};
+
+pub(super) fn execute(args: cli::Replay) -> ExitCode {
+    let json = args.json;
+    match Plan::of(args) {
+        Ok(plan) => finished(play(plan, json)),
+        Err(error) => fail(&error, USAGE),
+    }
+}
+
+/// Everything that was asked for, checked; nothing has been written yet.
+struct Plan {
+    runs: Vec<Run>,
+    config: ReplayConfig,
+    sink: SinkConfig,
+    privacy: Privacy,
+}
+
+/// Captures that are one stream.
+struct Run {
+    captures: Vec<Source>,
+    /// What its output is named after, where it has one of its own.
+    name: Option<CaptureName>,
+}
+
+impl Plan {
+    fn of(args: cli::Replay) -> anyhow::Result<Self> {
+        let runs = runs(&args)?;
+        let metering = &args.metering;
+        let mut timeouts = metering.timeouts()?;
+        if args.nfstream_timing && !metering.sets_active() {
+            timeouts.active = NFSTREAM_ACTIVE;
+        }
+        let countries = metering.countries()?;
+        let mut sink = metering.sink(&countries)?;
+        sink.limits.retention = Retention::keeps_all();
+        let config = ReplayConfig {
+            table_size: metering.table_size()?,
+            timeouts,
+            timing: if args.nfstream_timing {
+                Timing::NfStream
+            } else {
+                Timing::Ticks
+            },
+            exclusions: metering.exclusions()?,
+            sampling: metering.samples_payload(),
+            vantage: vantage(&args.host)?,
+            countries: Arc::new(countries),
+            workers: workers(args.workers),
+        };
+        Ok(Self {
+            runs,
+            config,
+            sink,
+            privacy: args.privacy,
+        })
+    }
+}
+
+fn runs(args: &cli::Replay) -> anyhow::Result<Vec<Run>> {
+    let Sources { captures, skipped } = expand(&args.files)?;
+    for skipped in &skipped {
+        warn!("{skipped}");
+    }
+    ensure!(!captures.is_empty(), "there is no capture in what is named");
+    if !args.each {
+        let name = None;
+        return Ok(vec![Run { captures, name }]);
+    }
+    let names: Vec<_> = captures
+        .iter()
+        .map(|capture| capture.file_name().into())
+        .collect();
+    let names = CaptureName::of_all(&names)?;
+    let each = captures.into_iter().zip(names);
+    Ok(each
+        .map(|(capture, name)| Run {
+            captures: vec![capture],
+            name: Some(name),
+        })
+        .collect())
+}
+
+fn vantage(hosts: &[String]) -> anyhow::Result<Vantage> {
+    if hosts.is_empty() {
+        return Ok(Vantage::Unknown);
+    }
+    let prefixes = hosts.iter().map(|host| {
+        let prefix: Exclusion = host.parse()?;
+        ensure!(prefix.has_no_ports(), "a host has no ports here");
+        Ok(prefix)
+    });
+    let prefixes = prefixes.collect::<anyhow::Result<_>>();
+    Ok(Vantage::Host(prefixes.context("in --host")?))
+}
+
+/// As many as asked for, or as there are cores.
+fn workers(asked: Option<u16>) -> usize {
+    match asked {
+        Some(workers) => workers.into(),
+        None => thread::available_parallelism().map_or(1, usize::from),
+    }
+}
+
+fn play(plan: Plan, json: bool) -> anyhow::Result<()> {
+    let start = Instant::now();
+    let total = plan.runs.iter().flat_map(|run| &run.captures);
+    let progress = Progress::of(total.map(Source::size).sum());
+    make_folder(&plan.sink.folder)?;
+    let mut summary = Summary::default();
+    for run in plan.runs {
+        play_run(
+            run,
+            &plan.config,
+            &plan.sink,
+            plan.privacy,
+            &progress,
+            &mut summary,
+        )?;
+    }
+    progress.finish();
+    summary.seconds = start.elapsed().as_secs_f64();
+    summary.print(json)?;
+    summary.judge()
+}
+
+fn play_run(
+    run: Run,
+    config: &ReplayConfig,
+    sink: &SinkConfig,
+    privacy: Privacy,
+    progress: &Progress,
+    summary: &mut Summary,
+) -> anyhow::Result<()> {
+    let Run { captures, name } = run;
+    let out = sink.folder.as_path();
+    let mut stream = Stream {
+        captures: Captures::new(captures),
+        config: config.clone(),
+        progress,
+        summary,
+    };
+    match (privacy, name) {
+        (Privacy::Off, name) => {
+            let path = unprotected_path(out, name.as_ref(), sink);
+            let file = UnprotectedFile::create(&path)?;
+            let (file, _) = stream.play(Unprotect, file)?;
+            file.finish()?;
+        }
+        (Privacy::Coarse, None) => {
+            let (output, end) = stream.play(Publish, Protected::new(sink.clone()))?;
+            output.close(end)?;
+        }
+        (Privacy::Coarse, Some(name)) => {
+            let each = EachFolder::new(out, &name)?;
+            let sink = SinkConfig {
+                folder: each.folder().to_owned(),
+                ..sink.clone()
+            };
+            let (output, end) = stream.play(Publish, Protected::new(sink))?;
+            let header = output.header().clone();
+            output.close(end)?;
+            each.finish(&header)?;
+        }
+    }
+    Ok(())
+}
+
+fn unprotected_path(
+    out: &Path,
+    name: Option<&CaptureName>,
+    sink: &SinkConfig,
+) -> std::path::PathBuf {
+    match name {
+        Some(name) => name.output(out),
+        None => out.join(format!("unprotected-{}.ndjson.zst", sink.header.node)),
+    }
+}
+
+/// One stream on its way.
+struct Stream<'a> {
+    captures: Captures,
+    config: ReplayConfig,
+    progress: &'a Progress,
+    summary: &'a mut Summary,
+}
+
+/// Packets between two looks at the progress.
+const LOOK: u64 = 1 << 16;
+
+impl Stream<'_> {
+    /// Gives the output back, and the time of the last packet.
+    fn play<F: Form + 'static, O: Output<F::Item>>(
+        &mut self,
+        form: F,
+        output: O,
+    ) -> anyhow::Result<(O, u64)> {
+        let mut replay = Replay::new(self.config.clone(), form, output);
+        let before = self.progress.bytes();
+        loop {
+            match self.captures.next() {
+                Ok(Some(frame)) => replay.frame(&frame)?,
+                Ok(None) => break,
+                Err(damage) => {
+                    error!("{damage}");
+                    self.summary.damaged += 1;
+                }
+            }
+            if replay.packets().is_multiple_of(LOOK) {
+                let read = before + self.captures.bytes_read();
+                self.progress
+                    .look(read, self.summary.packets() + replay.packets());
+            }
+        }
+        let end = replay.now();
+        let (counted, output) = replay.finish()?;
+        self.summary.add(&counted);
+        let read = before + self.captures.bytes_read();
+        self.progress.look(read, self.summary.packets());
+        Ok((output, end))
+    }
+}
