@@ -1,6 +1,6 @@
 //! The protected output of a replay: the records and the sink of the live meter.
 
-use collector_common::schema::{Header, PublicRecord};
+use collector_common::schema::PublicRecord;
 
 use super::replay::{Form, Formed, Output};
 use crate::{
@@ -27,9 +27,10 @@ impl Form for Publish {
 /// Writes published records as the live meter does; packet time is UTC.
 pub struct Protected {
     config: Option<SinkConfig>,
-    header: Header,
     sink: Option<Sink>,
     clock: WallClock,
+    /// Nanoseconds since the Unix epoch.
+    now: u64,
 }
 
 impl Protected {
@@ -37,27 +38,32 @@ impl Protected {
     #[must_use]
     pub fn new(config: SinkConfig) -> Self {
         Self {
-            header: config.header.clone(),
             config: Some(config),
             sink: None,
             clock: WallClock::default(),
+            now: 0,
         }
     }
 
-    /// First line of its files.
-    #[must_use]
-    pub fn header(&self) -> &Header {
-        &self.header
-    }
-
-    /// Writes what waits and closes the last file, at `now` nanoseconds since the Unix epoch.
+    /// Writes what waits and closes the last file.
     ///
     /// # Errors
     /// As [`Sink::close`].
-    pub fn close(self, now: u64) -> anyhow::Result<()> {
+    pub fn close(self) -> anyhow::Result<()> {
         match self.sink {
-            Some(sink) => Ok(sink.close(self.clock.utc(now))?),
+            Some(sink) => Ok(sink.close(self.clock.utc(self.now))?),
             None => Ok(()),
+        }
+    }
+
+    /// Closes a file that is old or large enough.
+    fn rotate(&mut self) -> anyhow::Result<()> {
+        match &mut self.sink {
+            Some(sink) if sink.should_rotate(self.now) => {
+                sink.commit(Outside::default())?;
+                Ok(sink.rotate(self.clock.moment(self.now))?)
+            }
+            _ => Ok(()),
         }
     }
 }
@@ -76,6 +82,7 @@ impl Output<PublicRecord> for Protected {
             );
         }
         self.sink = Some(sink);
+        self.now = now;
         Ok(())
     }
 
@@ -87,18 +94,13 @@ impl Output<PublicRecord> for Protected {
         sink.write(None, formed.item, formed.tally);
         if sink.queued() >= WAITING {
             sink.commit(Outside::default())?;
+            self.rotate()?;
         }
         Ok(())
     }
 
     fn advance(&mut self, now: u64) -> anyhow::Result<()> {
-        let Some(sink) = &mut self.sink else {
-            return Ok(());
-        };
-        if sink.should_rotate(now) {
-            sink.commit(Outside::default())?;
-            sink.rotate(self.clock.moment(now))?;
-        }
-        Ok(())
+        self.now = now;
+        self.rotate()
     }
 }

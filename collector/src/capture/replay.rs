@@ -1,10 +1,10 @@
 //! The replay of captures: the kernel's part is played in memory, packet time is the clock.
 //!
 //! Frames are parsed in order and handed to shards by flow key. A shard holds its flows, its
-//! closing and its inspection ([`shard`](self)); records leave in the order of time and of flows,
-//! so that any number of workers gives the same result.
+//! closing and its inspection; records leave in the order of time (half seconds) and of shards, so
+//! that any number of workers gives the same result.
 
-use std::{collections::HashMap, sync::Arc};
+use std::sync::Arc;
 
 use collector_common::{
     books::{Books, Hook, Reason},
@@ -14,6 +14,7 @@ use collector_common::{
     settings::{DEFAULT_TABLE_SIZE, Timeouts},
     wire::Tally,
 };
+use hashbrown::HashMap;
 
 use crate::{
     capture::reader::{Frame, FrameLink},
@@ -53,7 +54,7 @@ pub trait Form: Clone + Send {
     fn form(&self, recorder: &Recorder, record: Record) -> Self::Item;
 }
 
-/// Takes formed records, in order.
+/// Takes formed records, in an order that depends on the captures alone.
 pub trait Output<I> {
     /// The first packet comes, at `now` nanoseconds since the Unix epoch.
     ///
@@ -179,6 +180,21 @@ impl Counted {
             .map(|tally| i128::from(tally.packets))
             .sum::<i128>()
     }
+
+    /// Hands records on.
+    fn write<I>(
+        &mut self,
+        formed: Vec<Formed<I>>,
+        output: &mut impl Output<I>,
+    ) -> anyhow::Result<()> {
+        for formed in formed {
+            self.records += 1;
+            *self.labels.entry(formed.label).or_default() += 1;
+            self.written = self.written.plus(formed.tally);
+            output.write(formed)?;
+        }
+        Ok(())
+    }
 }
 
 /// A replay under way.
@@ -207,12 +223,6 @@ impl<F: Form + 'static, O: Output<F::Item>> Replay<F, O> {
             number: 0,
             counted: Counted::default(),
         }
-    }
-
-    /// The latest packet's time, nanoseconds since the Unix epoch; 0 before the first.
-    #[must_use]
-    pub fn now(&self) -> u64 {
-        self.clock.now()
     }
 
     /// Packets read so far.
@@ -318,19 +328,9 @@ impl<F: Form + 'static, O: Output<F::Item>> Replay<F, O> {
             self.engine = Some(self.start(now)?);
             return Ok(());
         };
-        let formed = engine.advance(step)?;
-        self.write(formed)?;
+        let (output, counted) = (&mut self.output, &mut self.counted);
+        engine.advance(step, |formed| counted.write(formed, output))?;
         self.output.advance(step * STEP)
-    }
-
-    fn write(&mut self, formed: Vec<Formed<F::Item>>) -> anyhow::Result<()> {
-        for formed in formed {
-            self.counted.records += 1;
-            *self.counted.labels.entry(formed.label).or_default() += 1;
-            self.counted.written = self.counted.written.plus(formed.tally);
-            self.output.write(formed)?;
-        }
-        Ok(())
     }
 
     /// Ends every flow; gives the output back.
@@ -342,7 +342,8 @@ impl<F: Form + 'static, O: Output<F::Item>> Replay<F, O> {
         match self.engine.take() {
             None => self.output.begin(now)?,
             Some(engine) => {
-                let sums = engine.finish(now, |formed| self.write(formed))?;
+                let (output, counted) = (&mut self.output, &mut self.counted);
+                let sums = engine.finish(now, |formed| counted.write(formed, output))?;
                 self.count(&sums);
                 self.output.advance(now)?;
             }

@@ -3,7 +3,13 @@
 mod progress;
 mod summary;
 
-use std::{path::Path, process::ExitCode, sync::Arc, thread, time::Instant};
+use std::{
+    path::Path,
+    process::ExitCode,
+    sync::Arc,
+    thread,
+    time::{Duration, Instant},
+};
 
 use anyhow::{Context, ensure};
 use progress::Progress;
@@ -60,6 +66,10 @@ impl Plan {
         let countries = metering.countries()?;
         let mut sink = metering.sink(&countries)?;
         sink.limits.retention = Retention::keeps_all();
+        if !metering.sets_rotation() || args.each {
+            // Hours pass as fast as a capture says; a file for each could be millions.
+            sink.limits.spool_age = Duration::MAX;
+        }
         let config = ReplayConfig {
             table_size: metering.table_size()?,
             timeouts,
@@ -170,12 +180,12 @@ fn play_run(
         (Privacy::Off, name) => {
             let path = unprotected_path(out, name.as_ref(), sink);
             let file = UnprotectedFile::create(&path)?;
-            let (file, _) = stream.play(Unprotect, file)?;
-            file.finish()?;
+            stream.play(Unprotect, file)?.finish()?;
         }
         (Privacy::Coarse, None) => {
-            let (output, end) = stream.play(Publish, Protected::new(sink.clone()))?;
-            output.close(end)?;
+            stream
+                .play(Publish, Protected::new(sink.clone()))?
+                .close()?;
         }
         (Privacy::Coarse, Some(name)) => {
             let each = EachFolder::new(out, &name)?;
@@ -183,9 +193,8 @@ fn play_run(
                 folder: each.folder().to_owned(),
                 ..sink.clone()
             };
-            let (output, end) = stream.play(Publish, Protected::new(sink))?;
-            let header = output.header().clone();
-            output.close(end)?;
+            let header = sink.header.clone();
+            stream.play(Publish, Protected::new(sink))?.close()?;
             each.finish(&header)?;
         }
     }
@@ -215,12 +224,12 @@ struct Stream<'a> {
 const LOOK: u64 = 1 << 16;
 
 impl Stream<'_> {
-    /// Gives the output back, and the time of the last packet.
+    /// Gives the output back.
     fn play<F: Form + 'static, O: Output<F::Item>>(
         &mut self,
         form: F,
         output: O,
-    ) -> anyhow::Result<(O, u64)> {
+    ) -> anyhow::Result<O> {
         let mut replay = Replay::new(self.config.clone(), form, output);
         let before = self.progress.bytes();
         loop {
@@ -238,11 +247,10 @@ impl Stream<'_> {
                     .look(read, self.summary.packets() + replay.packets());
             }
         }
-        let end = replay.now();
         let (counted, output) = replay.finish()?;
         self.summary.add(&counted);
         let read = before + self.captures.bytes_read();
         self.progress.look(read, self.summary.packets());
-        Ok((output, end))
+        Ok(output)
     }
 }

@@ -1,8 +1,7 @@
 //! Inspectors of the flows that are under way.
 
-use std::collections::HashMap;
-
 use collector_common::{event::SampleHeader, flow::Flow};
+use hashbrown::HashMap;
 
 use crate::inspect::{self, Inspection, Inspector};
 

@@ -126,6 +126,12 @@ impl Metering {
         self.active_timeout.is_some()
     }
 
+    /// Whether it is set when a file is closed.
+    #[must_use]
+    pub fn sets_rotation(&self) -> bool {
+        self.rotate_after.is_some()
+    }
+
     /// Flows that the table holds.
     ///
     /// # Errors

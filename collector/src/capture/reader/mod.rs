@@ -34,7 +34,7 @@ pub use self::{
 use self::{input::Input, pcap::Pcap, pcapng::Pcapng, stream::Stream};
 
 /// Bytes that are asked for in one read.
-const BUFFER: usize = 1 << 20;
+const BUFFER: usize = 256 << 10;
 
 /// One captured frame, borrowed from the reader's buffer.
 ///

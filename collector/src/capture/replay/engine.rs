@@ -3,8 +3,8 @@
 use super::{
     Form,
     meter::Seen,
-    shard::{Formed, Shard},
-    shards::{ShardSums, Shards},
+    shard::Shard,
+    shards::{ShardSums, Shards, Write},
     workers::Workers,
 };
 
@@ -38,23 +38,19 @@ impl<F: Form + 'static> Engine<F> {
         }
     }
 
-    /// Records up to `step`; those on workers may come with a later call.
-    pub(super) fn advance(&mut self, step: u64) -> anyhow::Result<Vec<Formed<F::Item>>> {
+    /// Hands records up to `step` to `write`; those on workers may come with a later call.
+    pub(super) fn advance(&mut self, step: u64, write: impl Write<F>) -> anyhow::Result<()> {
         match self {
-            Self::Here(shards) => shards.advance(step),
-            Self::There(workers) => workers.advance(step),
+            Self::Here(shards) => shards.advance(step, write),
+            Self::There(workers) => workers.advance(step, write),
         }
     }
 
     /// Ends every flow and hands all records that are left to `write`.
-    pub(super) fn finish(
-        self,
-        now: u64,
-        mut write: impl FnMut(Vec<Formed<F::Item>>) -> anyhow::Result<()>,
-    ) -> anyhow::Result<ShardSums> {
+    pub(super) fn finish(self, now: u64, write: impl Write<F>) -> anyhow::Result<ShardSums> {
         match self {
             Self::Here(mut shards) => {
-                write(shards.finish(now)?)?;
+                shards.finish(now, write)?;
                 Ok(shards.sums())
             }
             Self::There(workers) => workers.finish(now, write),

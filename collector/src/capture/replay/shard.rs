@@ -5,7 +5,6 @@ use collector_common::{
     expiry::End,
     flow::{Flow, Observation, Owned, state},
     key::FlowKey,
-    schema::SpoolId,
     settings::{SECOND, Sweep, Timeouts},
     wire::Tally,
 };
@@ -23,13 +22,9 @@ use crate::{
     record::RecordId,
 };
 
-/// A record in the form in which it leaves, with what orders and counts it.
+/// A record in the form in which it leaves, with what counts it.
 #[derive(Debug)]
 pub struct Formed<I> {
-    /// Half seconds of the clock: when it was written.
-    pub step: u64,
-    /// Flow and part.
-    pub id: SpoolId,
     /// What it counts, both directions.
     pub tally: Tally,
     /// What the flow is.
@@ -47,6 +42,8 @@ pub(super) struct Shard<F: Form> {
     meter: Meter,
     closer: Closer,
     out: Forming<F>,
+    /// Half seconds of the clock: done so far.
+    step: u64,
     timeouts: Timeouts,
     arrival: Option<Arrival>,
 }
@@ -79,9 +76,9 @@ impl<F: Form> Shard<F> {
             out: Forming {
                 recorder: config.recorder,
                 form: config.form,
-                step: config.now / STEP,
                 formed: Vec::new(),
             },
+            step: config.now / STEP,
             timeouts: config.timeouts,
             arrival: config.arrival,
         }
@@ -108,7 +105,7 @@ impl<F: Form> Shard<F> {
     /// odd ones.
     pub(super) fn advance(&mut self, step: u64) -> anyhow::Result<()> {
         while let Some(next) = self.next_step().filter(|next| *next <= step) {
-            self.out.step = next;
+            self.step = next;
             let now = next * STEP;
             if next % 2 == 0 {
                 self.pass(now, false)?;
@@ -117,7 +114,7 @@ impl<F: Form> Shard<F> {
                 self.settle(now)?;
             }
         }
-        self.out.step = step;
+        self.step = step;
         self.meter.table.follow(step * STEP);
         Ok(())
     }
@@ -125,7 +122,7 @@ impl<F: Form> Shard<F> {
     /// The next step at which anything is to be done.
     fn next_step(&self) -> Option<u64> {
         let sweep = self.meter.table.next_sweep().map(|second| second * 2);
-        let settle = (!self.closer.seeds.is_empty()).then_some(self.out.step + 1);
+        let settle = (!self.closer.seeds.is_empty()).then_some(self.step + 1);
         match (sweep, settle) {
             (Some(sweep), Some(settle)) => Some(sweep.min(settle)),
             (either, None) | (None, either) => either,
@@ -142,7 +139,7 @@ impl<F: Form> Shard<F> {
         Ok(())
     }
 
-    /// Records since the last call, unordered.
+    /// Records since the last call, in an order that depends on this shard's packets alone.
     pub(super) fn take(&mut self) -> Vec<Formed<F::Item>> {
         std::mem::take(&mut self.out.formed)
     }
@@ -177,7 +174,6 @@ impl<F: Form> Shard<F> {
 pub(super) struct Forming<F: Form> {
     recorder: Recorder,
     form: F,
-    step: u64,
     formed: Vec<Formed<F::Item>>,
 }
 
@@ -194,8 +190,6 @@ impl<F: Form> Records for Forming<F> {
         let record = self.recorder.record(flow, counts, end);
         self.formed.push(Formed {
             label: record.inspection.label,
-            step: self.step,
-            id: RecordId::of(flow).into(),
             tally: counts[0].plus(counts[1]),
             item: self.form.form(&self.recorder, record),
         });

@@ -23,6 +23,11 @@ pub(super) fn shard_of(key: &FlowKey) -> usize {
     (mixed.wrapping_mul(MIX) >> 60) as usize % SHARDS
 }
 
+/// Takes the records of one shard.
+pub(super) trait Write<F: Form>: FnMut(Vec<Formed<F::Item>>) -> anyhow::Result<()> {}
+
+impl<F: Form, W: FnMut(Vec<Formed<F::Item>>) -> anyhow::Result<()>> Write<F> for W {}
+
 /// What shards counted together.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct ShardSums {
@@ -48,27 +53,26 @@ impl<F: Form> Shards<F> {
         }
     }
 
-    /// Records up to `step`, in order.
-    pub(super) fn advance(&mut self, step: u64) -> anyhow::Result<Vec<Formed<F::Item>>> {
-        self.each(|shard| shard.advance(step))
+    /// Hands records up to `step` to `write`, shard by shard.
+    pub(super) fn advance(&mut self, step: u64, write: impl Write<F>) -> anyhow::Result<()> {
+        self.each(|shard| shard.advance(step), write)
     }
 
-    /// Ends every flow; the last records, in order.
-    pub(super) fn finish(&mut self, now: u64) -> anyhow::Result<Vec<Formed<F::Item>>> {
-        self.each(|shard| shard.finish(now))
+    /// Ends every flow and hands the last records to `write`, shard by shard.
+    pub(super) fn finish(&mut self, now: u64, write: impl Write<F>) -> anyhow::Result<()> {
+        self.each(|shard| shard.finish(now), write)
     }
 
     fn each(
         &mut self,
         act: impl Fn(&mut Shard<F>) -> anyhow::Result<()>,
-    ) -> anyhow::Result<Vec<Formed<F::Item>>> {
-        let mut formed = Vec::new();
+        mut write: impl Write<F>,
+    ) -> anyhow::Result<()> {
         for shard in &mut self.shards {
             act(shard)?;
-            formed.append(&mut shard.take());
+            write(shard.take())?;
         }
-        order(&mut formed);
-        Ok(formed)
+        Ok(())
     }
 
     pub(super) fn sums(&self) -> ShardSums {
@@ -78,11 +82,6 @@ impl<F: Form> Shards<F> {
             samples_shed: self.shards.iter().map(Shard::samples_shed).sum(),
         }
     }
-}
-
-/// By time, then by the flow's first packet.
-pub(super) fn order<I>(formed: &mut [Formed<I>]) {
-    formed.sort_unstable_by_key(|formed| (formed.step, formed.id.flow, formed.id.part));
 }
 
 impl ShardSums {

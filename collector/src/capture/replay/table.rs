@@ -1,6 +1,6 @@
 //! The flow table in memory: what the kernel's hash map is to the live meter.
 
-use std::hash::BuildHasher;
+use std::hash::{BuildHasher, Hasher};
 
 use collector_common::{
     expiry,
@@ -9,6 +9,7 @@ use collector_common::{
     settings::{SECOND, Sweep, Timeouts},
 };
 use hashbrown::{DefaultHashBuilder, HashTable};
+use zerocopy::IntoBytes;
 
 use super::wheel::Wheel;
 
@@ -44,10 +45,12 @@ impl FlowTable {
     /// Room for `capacity` flows at a time; the clock stands at `now`.
     #[must_use]
     pub fn new(capacity: usize, timeouts: Timeouts, now: u64) -> Self {
+        // Room that is not used costs no memory, and growing would move every flow.
+        let room = capacity.min(ROOM);
         Self {
-            keys: HashTable::new(),
+            keys: HashTable::with_capacity(room),
             hasher: DefaultHashBuilder::default(),
-            slots: Vec::new(),
+            slots: Vec::with_capacity(room),
             free: Vec::new(),
             capacity,
             timeouts,
@@ -67,10 +70,17 @@ impl FlowTable {
         self.keys.is_empty()
     }
 
+    /// Keyed anew in each table: nobody can choose flows that meet in one bucket.
+    fn hash(&self, key: &FlowKey) -> u64 {
+        let mut hasher = self.hasher.build_hasher();
+        hasher.write(key.as_bytes());
+        hasher.finish()
+    }
+
     /// The key's flow.
     #[must_use]
     pub fn find(&self, key: &FlowKey) -> Option<Handle> {
-        let hash = self.hasher.hash_one(key);
+        let hash = self.hash(key);
         let is_it = |handle: &Handle| self.slots[handle.index()].flow.key == *key;
         self.keys.find(hash, is_it).copied()
     }
@@ -80,7 +90,7 @@ impl FlowTable {
         if self.len() >= self.capacity {
             return None;
         }
-        let hash = self.hasher.hash_one(key);
+        let hash = self.hash(key);
         let slot = Slot {
             flow: Flow { key: *key, entry },
             hash,
@@ -191,6 +201,9 @@ impl FlowTable {
         }
     }
 }
+
+/// Flows for which there is room from the start.
+const ROOM: usize = 1 << 16;
 
 /// Of a flow that is out of the wheel and in the table: later than any second.
 const LOOKED_AT: u64 = u64::MAX;

@@ -11,7 +11,7 @@ use super::{
     Form,
     meter::Seen,
     shard::Formed,
-    shards::{ShardSums, Shards, order},
+    shards::{ShardSums, Shards, Write},
 };
 
 /// Packets that go to a worker at a time.
@@ -46,7 +46,7 @@ struct Batch {
 impl Batch {
     fn new() -> Self {
         Self {
-            items: Vec::with_capacity(BATCH),
+            items: Vec::new(),
             bytes: Vec::new(),
             then: Then::GoOn,
         }
@@ -66,9 +66,12 @@ impl Batch {
     }
 }
 
+/// Records of each of a worker's shards.
+type Answer<F> = Vec<Vec<Formed<<F as Form>::Item>>>;
+
 struct Worker<F: Form> {
     batches: Option<SyncSender<Batch>>,
-    answers: Receiver<Vec<Formed<F::Item>>>,
+    answers: Receiver<Answer<F>>,
     next: Batch,
     thread: Option<JoinHandle<anyhow::Result<ShardSums>>>,
 }
@@ -95,43 +98,48 @@ impl<F: Form + 'static> Workers<F> {
         self.workers[index].push(shard, seen)
     }
 
-    /// Asks for the records up to `step`; gives those of earlier calls that are there.
-    pub(super) fn advance(&mut self, step: u64) -> anyhow::Result<Vec<Formed<F::Item>>> {
+    /// Asks for the records up to `step`; hands those of an earlier call to `write`.
+    pub(super) fn advance(&mut self, step: u64, write: impl Write<F>) -> anyhow::Result<()> {
         for worker in &mut self.workers {
             worker.send(Then::Advance(step))?;
         }
         self.asked += 1;
-        // So many answers wait at most that no worker waits for its answers to be taken.
+        // So few answers wait that no worker waits for its answers to be taken.
         if self.asked < WAITING {
-            return Ok(Vec::new());
+            return Ok(());
         }
-        self.take()
+        self.take(write)
     }
 
-    fn take(&mut self) -> anyhow::Result<Vec<Formed<F::Item>>> {
-        let mut formed = Vec::new();
+    /// The oldest answer of each worker, in the order of shards.
+    fn take(&mut self, mut write: impl Write<F>) -> anyhow::Result<()> {
+        let mut answers = Vec::with_capacity(self.workers.len());
         for worker in &mut self.workers {
-            formed.append(&mut worker.answer()?);
+            answers.push(worker.answer()?.into_iter());
         }
         self.asked -= 1;
-        order(&mut formed);
-        Ok(formed)
+        // Shard after shard comes from worker after worker.
+        let mut turns = (0..answers.len()).cycle();
+        while let Some(formed) = turns.next().and_then(|worker| answers[worker].next()) {
+            write(formed)?;
+        }
+        Ok(())
     }
 
-    /// Hands all records that are left to `write`, in order.
+    /// Ends every flow and hands all records that are left to `write`.
     pub(super) fn finish(
         mut self,
         now: u64,
-        mut write: impl FnMut(Vec<Formed<F::Item>>) -> anyhow::Result<()>,
+        mut write: impl Write<F>,
     ) -> anyhow::Result<ShardSums> {
         while self.asked > 0 {
-            write(self.take()?)?;
+            self.take(&mut write)?;
         }
         for worker in &mut self.workers {
             worker.send(Then::Finish(now))?;
         }
         self.asked += 1;
-        write(self.take()?)?;
+        self.take(&mut write)?;
         let mut sums = ShardSums::default();
         for worker in &mut self.workers {
             sums = sums.plus(worker.join()?);
@@ -176,7 +184,7 @@ impl<F: Form + 'static> Worker<F> {
         }
     }
 
-    fn answer(&mut self) -> anyhow::Result<Vec<Formed<F::Item>>> {
+    fn answer(&mut self) -> anyhow::Result<Answer<F>> {
         self.answers.recv().map_err(|RecvError| self.end())
     }
 
@@ -200,7 +208,7 @@ impl<F: Form + 'static> Worker<F> {
 fn work<F: Form>(
     mut shards: Shards<F>,
     inbox: &Receiver<Batch>,
-    outbox: &SyncSender<Vec<Formed<F::Item>>>,
+    outbox: &SyncSender<Answer<F>>,
 ) -> anyhow::Result<ShardSums> {
     while let Ok(batch) = inbox.recv() {
         for item in &batch.items {
@@ -211,11 +219,16 @@ fn work<F: Form>(
             };
             shards.meter(item.shard, &seen)?;
         }
-        let formed = match batch.then {
-            Then::GoOn => continue,
-            Then::Advance(step) => shards.advance(step)?,
-            Then::Finish(now) => shards.finish(now)?,
+        let mut formed = Vec::new();
+        let keep = |records| {
+            formed.push(records);
+            Ok(())
         };
+        match batch.then {
+            Then::GoOn => continue,
+            Then::Advance(step) => shards.advance(step, keep)?,
+            Then::Finish(now) => shards.finish(now, keep)?,
+        }
         // Nobody waits for it when the reader has failed.
         if outbox.send(formed).is_err() {
             break;
