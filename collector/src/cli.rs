@@ -117,8 +117,9 @@ pub(crate) struct Replay {
     /// user agent, for captures of your own (no addresses, even then)
     #[arg(long, value_enum, value_name = "LEVEL", default_value = "coarse")]
     pub(crate) privacy: Privacy,
-    /// Cut flows as NFStream 6.6 does (idle 120 s, active 1800 s unless set, tested on arrival; no
-    /// FIN, RST or half-open rule; bytes of the captured frame), for comparison
+    /// See packets and cut flows as NFStream 6.6 does, for comparison: idle 120 s, active 1800 s
+    /// unless set, tested on arrival; no FIN, RST or half-open rule; the inner packet of IP, GTP and
+    /// PPPoE; the VLAN id in the key; bytes of the captured frame
     #[arg(long)]
     pub(crate) nfstream_timing: bool,
     /// Address or prefix of the host at which the captures were taken: what it sends is outbound;

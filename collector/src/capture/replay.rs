@@ -4,31 +4,26 @@
 //! closing and its inspection; records leave in the order of time (half seconds) and of shards, so
 //! that any number of workers gives the same result.
 
-use std::sync::Arc;
-
 use collector_common::{
     books::{Books, Hook, Reason},
     flow::Observation,
     key::FlowKey,
-    packet::{Link, Packet, Refusal, parse},
-    settings::{DEFAULT_TABLE_SIZE, Timeouts},
+    packet::{Link, Refusal, parse},
     wire::Tally,
 };
-use hashbrown::HashMap;
 
 use crate::{
     capture::reader::{Frame, FrameLink},
-    inspect::Label,
-    live::Exclusion,
-    locate::geoip::Countries,
     pipeline::{Recorder, SampleLimits},
     record::Record,
 };
 
-mod arrival;
 mod clock;
+mod config;
+mod counted;
 mod engine;
 mod meter;
+mod nfstream;
 mod shard;
 mod shards;
 mod table;
@@ -36,13 +31,15 @@ mod wheel;
 mod workers;
 
 pub use clock::OutOfOrder;
+pub use config::{ReplayConfig, Timing, Vantage};
+pub use counted::Counted;
 pub use meter::{Meter, Rings, Seen};
 pub use shard::Formed;
 pub use table::{FlowTable, Handle};
 
-use arrival::Arrival;
 use clock::Clock;
 use engine::Engine;
+use nfstream::{Arrival, View, view};
 use shard::{STEP, Shard, ShardConfig};
 use shards::{SHARDS, ShardSums, shard_of};
 
@@ -71,130 +68,6 @@ pub trait Output<I> {
     /// # Errors
     /// Something can't be written.
     fn advance(&mut self, now: u64) -> anyhow::Result<()>;
-}
-
-/// Where the capture was taken.
-#[derive(Clone, Debug, Default)]
-pub enum Vantage {
-    /// Nobody says.
-    #[default]
-    Unknown,
-    /// At a host with these addresses: what they send leaves it.
-    Host(Vec<Exclusion>),
-    /// As if every packet had come by this hook.
-    Hook(Hook),
-}
-
-impl Vantage {
-    fn hook(&self, packet: &Packet) -> Hook {
-        match self {
-            Self::Unknown => Hook::Capture,
-            Self::Hook(hook) => *hook,
-            Self::Host(prefixes) => {
-                let source = (&packet.source, packet.version);
-                if prefixes.iter().any(|own| own.contains(source.0, source.1)) {
-                    Hook::Egress
-                } else {
-                    Hook::Ingress
-                }
-            }
-        }
-    }
-}
-
-/// When flows are cut.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Timing {
-    /// As live: on ticks of whole seconds, and by FIN and RST.
-    #[default]
-    Ticks,
-    /// As NFStream: on arrival, by time alone, with the capture's own time stamps; bytes are
-    /// those of the captured frame, whatever its link header.
-    NfStream,
-}
-
-/// How captures are replayed.
-#[derive(Clone, Debug)]
-pub struct ReplayConfig {
-    /// Flows at a time, in all.
-    pub table_size: u32,
-    /// When flows end.
-    pub timeouts: Timeouts,
-    /// When that is looked at.
-    pub timing: Timing,
-    /// What is not metered.
-    pub exclusions: Vec<Exclusion>,
-    /// Payload is looked at.
-    pub sampling: bool,
-    /// Where the captures were taken.
-    pub vantage: Vantage,
-    /// Countries of addresses.
-    pub countries: Arc<Countries>,
-    /// Threads beside the one that reads; 1: none.
-    pub workers: usize,
-}
-
-impl Default for ReplayConfig {
-    fn default() -> Self {
-        Self {
-            table_size: DEFAULT_TABLE_SIZE,
-            timeouts: Timeouts::DEFAULT,
-            timing: Timing::Ticks,
-            exclusions: Vec::new(),
-            sampling: true,
-            vantage: Vantage::Unknown,
-            countries: Arc::new(Countries::none()),
-            workers: 1,
-        }
-    }
-}
-
-/// What a replay came to.
-#[derive(Clone, Debug, Default)]
-pub struct Counted {
-    /// Every packet that was read, and what became of it.
-    pub books: Books,
-    /// Of link types that can't be read; not in `books`' reasons.
-    pub unsupported: Tally,
-    /// Packets that came before their time.
-    pub out_of_order: OutOfOrder,
-    /// In records.
-    pub written: Tally,
-    /// Records.
-    pub records: u64,
-    /// Records by what the flow is.
-    pub labels: HashMap<Label, u64>,
-    /// Samples that nobody looked at, because too many flows were undecided.
-    pub samples_shed: u64,
-}
-
-impl Counted {
-    /// Packets that were seen and are in no record and under no reason (or, below 0, the other
-    /// way): 0 when the books hold.
-    #[must_use]
-    pub fn difference(&self) -> i128 {
-        let seen = i128::from(self.books.seen_total().packets);
-        let known = [self.books.reasons_total(), self.unsupported, self.written];
-        seen - known
-            .iter()
-            .map(|tally| i128::from(tally.packets))
-            .sum::<i128>()
-    }
-
-    /// Hands records on.
-    fn write<I>(
-        &mut self,
-        formed: Vec<Formed<I>>,
-        output: &mut impl Output<I>,
-    ) -> anyhow::Result<()> {
-        for formed in formed {
-            self.records += 1;
-            *self.labels.entry(formed.label).or_default() += 1;
-            self.written = self.written.plus(formed.tally);
-            output.write(formed)?;
-        }
-        Ok(())
-    }
 }
 
 /// A replay under way.
@@ -236,12 +109,12 @@ impl<F: Form + 'static, O: Output<F::Item>> Replay<F, O> {
     /// # Errors
     /// The output can't be written.
     pub fn frame(&mut self, frame: &Frame<'_>) -> anyhow::Result<()> {
-        let clock = self.clock.packet(frame.time);
-        self.tick(clock)?;
+        let now = self.clock.packet(frame.time);
+        self.tick(now)?;
         self.number += 1;
-        let (now, stripped) = match self.config.timing {
-            Timing::Ticks => (clock, frame.link_header),
-            Timing::NfStream => (frame.time, 0),
+        let stripped = match self.config.timing {
+            Timing::Ticks => frame.link_header,
+            Timing::NfStream => 0,
         };
         let wire = Tally {
             packets: 1,
@@ -260,8 +133,16 @@ impl<F: Form + 'static, O: Output<F::Item>> Replay<F, O> {
                 return Ok(());
             }
         };
-        match parse(frame.bytes, link) {
-            Ok(packet) => self.packet(frame.bytes, packet, wire, now),
+        let parsed = match self.config.timing {
+            Timing::Ticks => parse(frame.bytes, link).map(|packet| View {
+                packet,
+                bytes: frame.bytes,
+                vlan: 0,
+            }),
+            Timing::NfStream => view(frame.bytes, link),
+        };
+        match parsed {
+            Ok(view) => self.packet(&view, wire, now),
             Err(refusal) => {
                 self.see(Hook::Capture, wire);
                 let reason = match refusal {
@@ -273,16 +154,16 @@ impl<F: Form + 'static, O: Output<F::Item>> Replay<F, O> {
         }
     }
 
-    fn packet(
-        &mut self,
-        bytes: &[u8],
-        packet: Packet,
-        wire: Tally,
-        now: u64,
-    ) -> anyhow::Result<()> {
+    fn packet(&mut self, view: &View<'_>, wire: Tally, now: u64) -> anyhow::Result<()> {
+        let View {
+            packet,
+            bytes,
+            vlan,
+        } = *view;
         let hook = self.config.vantage.hook(&packet);
         self.see(hook, wire);
-        let (key, side) = FlowKey::of(&packet);
+        let (mut key, side) = FlowKey::of(&packet);
+        key.reserved = vlan.to_be_bytes();
         // Captured bytes fit a reader's buffer, which is far below 4 GiB.
         let at_hand = packet.payload_in(bytes.len() as u32) as usize;
         let payload = bytes.get(packet.payload as usize..).unwrap_or_default();

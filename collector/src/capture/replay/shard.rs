@@ -11,8 +11,8 @@ use collector_common::{
 
 use super::{
     Form,
-    arrival::Arrival,
     meter::{Meter, Rings, Seen},
+    nfstream::Arrival,
     table::Handle,
 };
 use crate::{
@@ -116,6 +116,8 @@ impl<F: Form> Shard<F> {
         }
         self.step = step;
         self.meter.table.follow(step * STEP);
+        // Live, every tick tells the time, also when nothing is due.
+        self.out.recorder.forget(step / 2 * SECOND);
         Ok(())
     }
 

@@ -3,12 +3,12 @@
 
 use collector_common::{expiry::End, flow::FlowEntry, settings::Timeouts};
 
-use super::meter::{Meter, Seen};
+use super::super::meter::{Meter, Seen};
 use crate::closing::Records;
 
 /// NFStream's rule, tested on arrival.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Arrival {
+pub(in super::super) struct Arrival {
     /// Nanoseconds.
     idle: u64,
     /// Nanoseconds.
@@ -16,7 +16,7 @@ pub(super) struct Arrival {
 }
 
 impl Arrival {
-    pub(super) fn new(timeouts: &Timeouts) -> Self {
+    pub(in super::super) fn new(timeouts: &Timeouts) -> Self {
         Self {
             idle: timeouts.idle,
             active: timeouts.active,
@@ -25,7 +25,7 @@ impl Arrival {
 
     /// What is left for ticks: a flow that is quiet for the idle time ends with whatever packet
     /// comes next, so it may go before that.
-    pub(super) fn on_ticks(timeouts: &Timeouts) -> Timeouts {
+    pub(in super::super) fn on_ticks(timeouts: &Timeouts) -> Timeouts {
         Timeouts {
             idle: timeouts.idle,
             half_open: u64::MAX,
@@ -35,7 +35,7 @@ impl Arrival {
     }
 
     /// Writes the record of the packet's flow if the packet comes too late for it.
-    pub(super) fn end_before(
+    pub(in super::super) fn end_before(
         self,
         meter: &mut Meter,
         packet: &Seen<'_>,

@@ -1,0 +1,87 @@
+//! How captures are replayed.
+
+use std::sync::Arc;
+
+use collector_common::{
+    books::Hook,
+    packet::Packet,
+    settings::{DEFAULT_TABLE_SIZE, Timeouts},
+};
+
+use crate::{live::Exclusion, locate::geoip::Countries};
+
+/// Where the capture was taken.
+#[derive(Clone, Debug, Default)]
+pub enum Vantage {
+    /// Nobody says.
+    #[default]
+    Unknown,
+    /// At a host with these addresses: what they send leaves it.
+    Host(Vec<Exclusion>),
+    /// As if every packet had come by this hook.
+    Hook(Hook),
+}
+
+impl Vantage {
+    pub(super) fn hook(&self, packet: &Packet) -> Hook {
+        match self {
+            Self::Unknown => Hook::Capture,
+            Self::Hook(hook) => *hook,
+            Self::Host(prefixes) => {
+                let source = (&packet.source, packet.version);
+                if prefixes.iter().any(|own| own.contains(source.0, source.1)) {
+                    Hook::Egress
+                } else {
+                    Hook::Ingress
+                }
+            }
+        }
+    }
+}
+
+/// When flows are cut.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Timing {
+    /// As live: on ticks of whole seconds, and by FIN and RST.
+    #[default]
+    Ticks,
+    /// As NFStream, which sees packets as `--nfstream-timing` of the command tells: on arrival, by
+    /// time alone; bytes are those of the captured frame, whatever its link header.
+    NfStream,
+}
+
+/// How captures are replayed.
+#[derive(Clone, Debug)]
+pub struct ReplayConfig {
+    /// Flows at a time, in all.
+    pub table_size: u32,
+    /// When flows end.
+    pub timeouts: Timeouts,
+    /// When that is looked at.
+    pub timing: Timing,
+    /// What is not metered.
+    pub exclusions: Vec<Exclusion>,
+    /// Payload is looked at.
+    pub sampling: bool,
+    /// Where the captures were taken.
+    pub vantage: Vantage,
+    /// Countries of addresses.
+    pub countries: Arc<Countries>,
+    /// Threads beside the one that reads; 1: none.
+    pub workers: usize,
+}
+
+impl Default for ReplayConfig {
+    fn default() -> Self {
+        Self {
+            table_size: DEFAULT_TABLE_SIZE,
+            timeouts: Timeouts::DEFAULT,
+            timing: Timing::Ticks,
+            exclusions: Vec::new(),
+            sampling: true,
+            vantage: Vantage::Unknown,
+            countries: Arc::new(Countries::none()),
+            workers: 1,
+        }
+    }
+}
