@@ -12,8 +12,8 @@ use super::{
     sources::{Origin, Reader},
 };
 
-/// Compressed bytes per read; a decompressor takes them in smaller portions.
-const BUFFER: usize = 256 << 10;
+/// Compressed bytes per read.
+const BUFFER: usize = 32 << 10;
 
 /// Uncompressed bytes per read: what a decompressor has in hand when it meets damage is lost.
 const PORTION: usize = 64 << 10;

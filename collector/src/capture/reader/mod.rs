@@ -33,8 +33,8 @@ pub use self::{
 
 use self::{input::Input, pcap::Pcap, pcapng::Pcapng, stream::Stream};
 
-/// Bytes that are asked for in one read.
-const BUFFER: usize = 1 << 20;
+/// Bytes that are asked for in one read. More made nothing faster.
+const BUFFER: usize = 256 << 10;
 
 /// One captured frame, borrowed from the reader's buffer.
 ///
