@@ -1,4 +1,9 @@
 //! Hostile packets, from headers to counters.
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|data: &[u8]| collector_common::fuzz::packet_path(data));
+use collector_common::fuzz;
+
+libfuzzer_sys::fuzz_target!(
+    init: collector_fuzz::write(&fuzz::seeds()),
+    |data: &[u8]| fuzz::packet_path(data)
+);

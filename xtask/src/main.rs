@@ -7,6 +7,7 @@ mod checks;
 mod command;
 mod demo;
 mod failure;
+mod fuzz;
 mod load;
 mod packages;
 mod route;
@@ -44,6 +45,7 @@ enum Command {
     Demo(demo::Arguments),
     Test(test::Arguments),
     Bench(bench::Arguments),
+    Fuzz(fuzz::Arguments),
 }
 
 fn main() -> ExitCode {
@@ -67,5 +69,6 @@ fn run(command: &Command, workspace: &Workspace, caller: &Caller) -> anyhow::Res
         Command::Demo(arguments) => demo::run(arguments, caller),
         Command::Test(arguments) => test::run(arguments, workspace, caller),
         Command::Bench(arguments) => bench::run(arguments, workspace, caller),
+        Command::Fuzz(arguments) => fuzz::run(arguments, workspace, caller),
     }
 }

@@ -23,6 +23,14 @@ const CARGO_DENY: Tool = Tool {
     options: &["--debug"], // compiles in half the time, and is fast enough
 };
 
+/// Builds and runs the fuzz targets.
+const CARGO_FUZZ: Tool = Tool {
+    name: "cargo-fuzz",
+    version: "0.13.2",
+    reason: "feeds hostile input (about 1 minute)",
+    options: &["--debug"], // the targets themselves are optimized
+};
+
 /// Fetch what the other commands need, once, into target/.
 #[derive(clap::Args)]
 #[command(after_help = "Examples:
@@ -54,6 +62,11 @@ pub(crate) fn for_build(workspace: &Workspace, caller: &Caller) -> Result<()> {
 /// What the test part `deny` needs.
 pub(crate) fn for_deny(workspace: &Workspace, caller: &Caller) -> Result<()> {
     CARGO_DENY.install(workspace, caller)
+}
+
+/// What `fuzz` needs.
+pub(crate) fn for_fuzz(workspace: &Workspace, caller: &Caller) -> Result<()> {
+    CARGO_FUZZ.install(workspace, caller)
 }
 
 /// What the tests across crates need: their peers, and a place for pins, which systemd mounts but

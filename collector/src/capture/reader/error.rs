@@ -52,7 +52,8 @@ pub enum Damage {
     /// The system refused a read.
     #[error("reading failed: {0}")]
     Read(io::Error),
-    /// The compressed file is damaged or cut.
+    /// The compressed file is damaged or cut. Packets of up to 64 KiB before the damage may be
+    /// lost with it.
     #[error("decompression failed: {0}; if the file was copied, copy it again")]
     Compression(io::Error),
     /// The file ends inside a header, packet or block.

@@ -12,8 +12,11 @@ use super::{
     sources::{Origin, Reader},
 };
 
-/// Compressed bytes per read; a decompressor takes them in smaller portions.
-const BUFFER: usize = 256 << 10;
+/// Compressed bytes per read.
+const BUFFER: usize = 32 << 10;
+
+/// Uncompressed bytes per read: what a decompressor has in hand when it meets damage is lost.
+const PORTION: usize = 64 << 10;
 
 const GZIP: [u8; 2] = [0x1f, 0x8b];
 const ZSTD: [u8; 4] = 0xfd2f_b528_u32.to_le_bytes();
@@ -77,10 +80,11 @@ impl Input {
 
 impl Read for Input {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let portion = buffer.len().min(PORTION);
         match self {
             Self::Plain(raw) => raw.read(buffer),
-            Self::Gzip(decoder) => decoder.read(buffer),
-            Self::Zstd(decoder) => decoder.read(buffer),
+            Self::Gzip(decoder) => decoder.read(&mut buffer[..portion]),
+            Self::Zstd(decoder) => decoder.read(&mut buffer[..portion]),
         }
     }
 }

@@ -91,7 +91,7 @@ impl Pcapng {
                 .ok_or(Damage::ByteOrder)?;
         }
         let start = self.order.u32(header, 4);
-        if start % 4 != 0 || !(FRAME as u32..=LONGEST).contains(&start) {
+        if !start.is_multiple_of(4) || !(FRAME as u32..=LONGEST).contains(&start) {
             return Err(Damage::BlockLength { len: start });
         }
         let len = start as usize;
