@@ -7,6 +7,7 @@ mod checks;
 mod command;
 mod demo;
 mod failure;
+mod gen_trace;
 mod load;
 mod packages;
 mod route;
@@ -44,6 +45,7 @@ enum Command {
     Demo(demo::Arguments),
     Test(test::Arguments),
     Bench(bench::Arguments),
+    GenTrace(gen_trace::Arguments),
 }
 
 fn main() -> ExitCode {
@@ -67,5 +69,6 @@ fn run(command: &Command, workspace: &Workspace, caller: &Caller) -> anyhow::Res
         Command::Demo(arguments) => demo::run(arguments, caller),
         Command::Test(arguments) => test::run(arguments, workspace, caller),
         Command::Bench(arguments) => bench::run(arguments, workspace, caller),
+        Command::GenTrace(arguments) => gen_trace::run(arguments, workspace, caller),
     }
 }
