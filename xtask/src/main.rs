@@ -45,6 +45,8 @@ enum Command {
     Demo(demo::Arguments),
     Test(test::Arguments),
     Bench(bench::Arguments),
+    #[command(hide = true)]
+    Measure(bench::measure::Arguments),
     GenTrace(gen_trace::Arguments),
 }
 
@@ -69,6 +71,7 @@ fn run(command: &Command, workspace: &Workspace, caller: &Caller) -> anyhow::Res
         Command::Demo(arguments) => demo::run(arguments, caller),
         Command::Test(arguments) => test::run(arguments, workspace, caller),
         Command::Bench(arguments) => bench::run(arguments, workspace, caller),
+        Command::Measure(arguments) => bench::measure::run(arguments),
         Command::GenTrace(arguments) => gen_trace::run(arguments, workspace, caller),
     }
 }
