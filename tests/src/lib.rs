@@ -21,4 +21,5 @@ pub mod privileges;
 pub mod raw_socket;
 pub mod relay;
 pub mod tap;
+pub mod trace;
 pub mod wire;

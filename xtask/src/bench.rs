@@ -1,5 +1,11 @@
 //! `bench`: measurements.
 
+mod comparison;
+mod input;
+pub(crate) mod measure;
+mod programs;
+mod replay;
+
 use anyhow::Result;
 
 use crate::{
@@ -13,7 +19,9 @@ use crate::{
 #[derive(clap::Args)]
 #[command(after_help = "Example:
   cargo xtask bench kernel    nanoseconds per packet of the kernel programs (as root)
-  cargo xtask bench agent     the agent's own CPU at the highest packet rate (as root)")]
+  cargo xtask bench agent     the agent's own CPU at the highest packet rate (as root)
+  cargo xtask bench replay    replay beside NFStream, ndpiReader and softflowd
+  cargo xtask bench replay --flood-peers --limit-gib 16 --runs 1")]
 pub(crate) struct Arguments {
     #[command(subcommand)]
     what: What,
@@ -33,15 +41,27 @@ enum What {
         #[arg(last = true)]
         arguments: Vec<String>,
     },
+    /// Speed and memory of `collector replay` beside its peers, on the same captures.
+    Replay(replay::Arguments),
 }
 
 /// `cargo xtask bench`
 pub(crate) fn run(arguments: &Arguments, workspace: &Workspace, caller: &Caller) -> Result<()> {
+    match &arguments.what {
+        What::Kernel { arguments } => kernel("bench-kernel", arguments, workspace, caller),
+        What::Agent { arguments } => kernel("bench-agent", arguments, workspace, caller),
+        What::Replay(arguments) => replay::run(arguments, workspace, caller),
+    }
+}
+
+/// A benchmark of the tests' crate that loads kernel programs.
+fn kernel(
+    program: &str,
+    arguments: &[String],
+    workspace: &Workspace,
+    caller: &Caller,
+) -> Result<()> {
     crate::build::all(Profile::Release, workspace, caller)?;
-    let (program, arguments) = match &arguments.what {
-        What::Kernel { arguments } => ("bench-kernel", arguments),
-        What::Agent { arguments } => ("bench-agent", arguments),
-    };
     let mut cargo = caller.cargo(&workspace.root);
     cargo
         .args(["run", "--release", "--package", "collector-tests"])

@@ -33,9 +33,14 @@ pub(crate) fn run(arguments: &Arguments, workspace: &Workspace, caller: &Caller)
 
 /// Everything that the agent needs, fetched and built.
 pub(crate) fn all(profile: Profile, workspace: &Workspace, caller: &Caller) -> Result<()> {
-    setup::for_build(workspace, caller)?;
-    kernel_object(workspace, caller).context("building the kernel programs")?;
+    kernel_programs(workspace, caller)?;
     agent(profile, workspace, caller).context("building the agent")
+}
+
+/// The kernel object, which everything that contains the agent embeds.
+pub(crate) fn kernel_programs(workspace: &Workspace, caller: &Caller) -> Result<()> {
+    setup::for_build(workspace, caller)?;
+    kernel_object(workspace, caller).context("building the kernel programs")
 }
 
 /// Compiles crate `collector-ebpf`.

@@ -8,6 +8,7 @@ mod command;
 mod demo;
 mod failure;
 mod fuzz;
+mod gen_trace;
 mod load;
 mod packages;
 mod route;
@@ -46,6 +47,9 @@ enum Command {
     Test(test::Arguments),
     Bench(bench::Arguments),
     Fuzz(fuzz::Arguments),
+    #[command(hide = true)]
+    Measure(bench::measure::Arguments),
+    GenTrace(gen_trace::Arguments),
 }
 
 fn main() -> ExitCode {
@@ -70,5 +74,7 @@ fn run(command: &Command, workspace: &Workspace, caller: &Caller) -> anyhow::Res
         Command::Test(arguments) => test::run(arguments, workspace, caller),
         Command::Bench(arguments) => bench::run(arguments, workspace, caller),
         Command::Fuzz(arguments) => fuzz::run(arguments, workspace, caller),
+        Command::Measure(arguments) => bench::measure::run(arguments),
+        Command::GenTrace(arguments) => gen_trace::run(arguments, workspace, caller),
     }
 }

@@ -1,4 +1,4 @@
-//! Debian packages: the programs that the tests talk to.
+//! Debian packages: the programs that the tests talk to, and those that benchmarks compare with.
 
 use std::{fs, io, os::unix::fs::PermissionsExt, path::Path, process::Command};
 
@@ -6,8 +6,8 @@ use anyhow::{Context, Result, bail};
 
 use crate::{caller::Caller, command};
 
-/// A package and why the tests need it.
-struct Package {
+/// A package and why it is needed.
+pub(crate) struct Package {
     name: &'static str,
     reason: &'static str,
 }
@@ -16,7 +16,18 @@ const fn package(name: &'static str, reason: &'static str) -> Package {
     Package { name, reason }
 }
 
-const PACKAGES: &[Package] = &[
+/// nDPI's own program.
+pub(crate) const LIBNDPI: &[Package] = &[package("libndpi-bin", "ndpiReader, to compare with")];
+/// A flow meter without DPI.
+pub(crate) const SOFTFLOWD: &[Package] = &[package("softflowd", "to compare with")];
+/// What NFStream's virtual environment is made with.
+pub(crate) const PYTHON: &[Package] = &[
+    package("python3", "runs NFStream, to compare with"),
+    package("python3-venv", "holds NFStream"),
+];
+
+/// What the tests talk to.
+pub(crate) const PEERS: &[Package] = &[
     package("iproute2", "network namespaces, veth pairs, clsact"),
     package("ethtool", "switches offloads on and off"),
     package("bpftool", "shows that nothing of ours stays in the kernel"),
@@ -33,11 +44,11 @@ const PACKAGES: &[Package] = &[
 ];
 
 /// Installs what is missing. Needs root and apt; without them says which packages to install.
-pub(crate) fn install(caller: &Caller) -> Result<()> {
+pub(crate) fn install(caller: &Caller, packages: &[Package]) -> Result<()> {
     if command::find("dpkg-query").is_none() {
-        bail!("this is no Debian: install by hand\n{}", list(PACKAGES));
+        bail!("this is no Debian: install by hand\n{}", list(packages));
     }
-    let missing: Vec<&Package> = PACKAGES
+    let missing: Vec<&Package> = packages
         .iter()
         .filter(|package| !is_installed(package.name))
         .collect();
@@ -47,7 +58,7 @@ pub(crate) fn install(caller: &Caller) -> Result<()> {
     let names: Vec<&str> = missing.iter().map(|package| package.name).collect();
     if !caller.is_root() {
         bail!(
-            "the tests' peers are missing and only root can install them: \
+            "Debian packages are missing and only root can install them: \
              sudo apt-get install --no-install-recommends {}",
             names.join(" ")
         );
@@ -73,6 +84,13 @@ fn list<'a>(packages: impl IntoIterator<Item = &'a Package>) -> String {
         .into_iter()
         .map(|package| format!("  {:17} {}", package.name, package.reason));
     lines.collect::<Vec<_>>().join("\n")
+}
+
+/// The installed version of the first of them.
+pub(crate) fn version(packages: &[Package]) -> Result<String> {
+    let name = packages.first().context("no package")?.name;
+    let mut query = Command::new("dpkg-query");
+    command::read(query.args(["--show", "--showformat=${Version}", name]))
 }
 
 fn is_installed(package: &str) -> bool {
@@ -118,9 +136,9 @@ mod tests {
 
     #[test]
     fn every_package_is_named_once_and_has_a_reason() {
-        for (index, package) in PACKAGES.iter().enumerate() {
+        for (index, package) in PEERS.iter().enumerate() {
             assert!(!package.reason.is_empty());
-            let again = PACKAGES[index + 1..]
+            let again = PEERS[index + 1..]
                 .iter()
                 .any(|other| other.name == package.name);
             assert!(!again, "{} twice", package.name);
@@ -129,6 +147,6 @@ mod tests {
 
     #[test]
     fn the_list_has_a_line_for_each_package() {
-        assert_eq!(list(PACKAGES).lines().count(), PACKAGES.len());
+        assert_eq!(list(PEERS).lines().count(), PEERS.len());
     }
 }

@@ -72,7 +72,7 @@ pub(crate) fn for_fuzz(workspace: &Workspace, caller: &Caller) -> Result<()> {
 /// What the tests across crates need: their peers, and a place for pins, which systemd mounts but
 /// a container lacks.
 pub(crate) fn for_peers(caller: &Caller) -> Result<()> {
-    packages::install(caller)?;
+    packages::install(caller, packages::PEERS)?;
     if checks::is_bpf_filesystem_mounted() {
         return Ok(());
     }

@@ -48,7 +48,12 @@ impl Workspace {
 
     /// The agent.
     pub(crate) fn agent(&self, profile: Profile) -> PathBuf {
-        self.host_target.join(profile.folder()).join("collector")
+        self.program("collector", profile)
+    }
+
+    /// A program that cargo builds here.
+    pub(crate) fn program(&self, name: &str, profile: Profile) -> PathBuf {
+        self.host_target.join(profile.folder()).join(name)
     }
 }
 
