@@ -6,8 +6,8 @@
 //! The two formats are read here and not by a crate. Of those at hand pcap-parser 0.17 refuses
 //! interfaces whose clock counts in powers of two, reads `if_tsoffset` in the wrong byte order in
 //! sections of the other one and overflows on it; pcap-file 2.0 knows no offset of a damaged packet,
-//! holds any number of interfaces and extends lifetimes by `transmute`. Both cost 15 to 25 ns a
-//! packet, as much as all that comes behind them.
+//! holds any number of interfaces and extends lifetimes by `transmute`. Beside the kernel's copy they
+//! took 16 to 27 ns a packet where this takes 9 to 12.
 //!
 //! Layouts: draft-ietf-opsawg-pcap, draft-ietf-opsawg-pcapng, and the registry of link types in
 //! draft-ietf-opsawg-pcaplinktype.

@@ -2,7 +2,7 @@
 
 use std::{
     ffi::OsStr,
-    fs, io,
+    fmt, fs, io,
     io::Read,
     path::{Path, PathBuf},
 };
@@ -95,13 +95,22 @@ pub struct Sources {
     pub skipped: Vec<Skipped>,
 }
 
-/// A file of a folder that is not read.
+/// What a folder holds and is not read, for a warning.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Skipped {
     /// Its first bytes are no capture's, or can't be read.
     NoCapture(PathBuf),
     /// Folders in folders are not entered, and devices and pipes not opened.
     NoFile(PathBuf),
+}
+
+impl fmt::Display for Skipped {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoCapture(path) => write!(f, "{} is no capture", path.display()),
+            Self::NoFile(path) => write!(f, "{} is no file", path.display()),
+        }
+    }
 }
 
 /// A named file or folder can't be read.
