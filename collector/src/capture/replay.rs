@@ -5,15 +5,13 @@
 //! that any number of workers gives the same result.
 
 use collector_common::{
-    books::{Books, Hook, Reason},
+    books::{Books, Hook},
     flow::Observation,
-    key::FlowKey,
-    packet::{Link, Refusal, parse},
     wire::Tally,
 };
 
 use crate::{
-    capture::reader::{Frame, FrameLink},
+    capture::reader::Frame,
     pipeline::{Recorder, SampleLimits},
     record::Record,
 };
@@ -24,6 +22,7 @@ mod counted;
 mod engine;
 mod meter;
 mod nfstream;
+mod parsed;
 mod shard;
 mod shards;
 mod table;
@@ -39,9 +38,10 @@ pub use table::{FlowTable, Handle};
 
 use clock::Clock;
 use engine::Engine;
-use nfstream::{Arrival, View, view};
+use nfstream::Arrival;
+use parsed::{Content, Keyed, Parsed};
 use shard::{STEP, Shard, ShardConfig};
-use shards::{SHARDS, ShardSums, shard_of};
+use shards::{SHARDS, ShardSums};
 
 /// Makes of a record what leaves the shard. Runs on the workers.
 pub trait Form: Clone + Send {
@@ -109,79 +109,67 @@ impl<F: Form + 'static, O: Output<F::Item>> Replay<F, O> {
     /// # Errors
     /// The output can't be written.
     pub fn frame(&mut self, frame: &Frame<'_>) -> anyhow::Result<()> {
-        let now = self.clock.packet(frame.time);
-        self.tick(now)?;
-        self.number += 1;
-        let stripped = match self.config.timing {
-            Timing::Ticks => frame.link_header,
-            Timing::NfStream => 0,
-        };
-        let wire = Tally {
-            packets: 1,
-            bytes: frame.original_len.saturating_sub(stripped).into(),
-        };
-        let link = match frame.link {
-            FrameLink::Ethernet => Link::Ethernet,
-            FrameLink::Ip => Link::Ip,
-            FrameLink::NotIp => {
-                self.see(Hook::Capture, wire);
-                return self.refuse(Reason::NotIp, wire);
-            }
-            FrameLink::Unsupported => {
-                self.see(Hook::Capture, wire);
-                self.counted.unsupported = self.counted.unsupported.plus(wire);
-                return Ok(());
-            }
-        };
-        let parsed = match self.config.timing {
-            Timing::Ticks => parse(frame.bytes, link).map(|packet| View {
-                packet,
-                bytes: frame.bytes,
-                vlan: 0,
-            }),
-            Timing::NfStream => view(frame.bytes, link),
-        };
-        match parsed {
-            Ok(view) => self.packet(&view, wire, now),
-            Err(refusal) => {
-                self.see(Hook::Capture, wire);
-                let reason = match refusal {
-                    Refusal::Short => Reason::Malformed,
-                    Refusal::Reason(reason) => reason,
-                };
-                self.refuse(reason, wire)
-            }
-        }
+        self.take(&Parsed::of(frame, self.config.timing))
     }
 
-    fn packet(&mut self, view: &View<'_>, wire: Tally, now: u64) -> anyhow::Result<()> {
-        let View {
-            packet,
-            bytes,
-            vlan,
-        } = *view;
-        let hook = self.config.vantage.hook(&packet);
+    /// Takes the next frames: the same as one after another, and faster.
+    ///
+    /// # Errors
+    /// The output can't be written.
+    pub fn frames<'a>(
+        &mut self,
+        frames: impl ExactSizeIterator<Item = Frame<'a>>,
+    ) -> anyhow::Result<()> {
+        let timing = self.config.timing;
+        let mut parsed = Vec::with_capacity(frames.len());
+        parsed.extend(frames.map(|frame| Parsed::of(&frame, timing)));
+        if let Some(Engine::Here(shards)) = &self.engine {
+            let keys = parsed.iter().filter_map(|parsed| match &parsed.content {
+                Content::Packet(keyed) => Some((keyed.shard, &keyed.key)),
+                Content::Refused(_) | Content::Unsupported => None,
+            });
+            shards.fetch(keys);
+        }
+        parsed.iter().try_for_each(|parsed| self.take(parsed))
+    }
+
+    fn take(&mut self, parsed: &Parsed<'_>) -> anyhow::Result<()> {
+        let now = self.clock.packet(parsed.stamp);
+        self.tick(now)?;
+        self.number += 1;
+        let wire = parsed.wire;
+        match &parsed.content {
+            Content::Packet(keyed) => return self.meter(keyed, wire, now),
+            Content::Refused(reason) => {
+                let refused = &mut self.counted.books.reasons[*reason as usize];
+                *refused = refused.plus(wire);
+            }
+            Content::Unsupported => {
+                self.counted.unsupported = self.counted.unsupported.plus(wire);
+            }
+        }
+        self.see(Hook::Capture, wire);
+        Ok(())
+    }
+
+    fn meter(&mut self, keyed: &Keyed<'_>, wire: Tally, now: u64) -> anyhow::Result<()> {
+        let hook = self.config.vantage.hook(&keyed.packet);
         self.see(hook, wire);
-        let (mut key, side) = FlowKey::of(&packet);
-        key.reserved = vlan.to_be_bytes();
-        // Captured bytes fit a reader's buffer, which is far below 4 GiB.
-        let at_hand = packet.payload_in(bytes.len() as u32) as usize;
-        let payload = bytes.get(packet.payload as usize..).unwrap_or_default();
         let seen = Seen {
-            key,
+            key: keyed.key,
             observation: Observation {
-                packet,
-                side,
+                packet: keyed.packet,
+                side: keyed.side,
                 wire,
                 now,
                 hook,
                 ifindex: 1,
             },
-            payload: payload.get(..at_hand).unwrap_or(payload),
+            payload: keyed.payload,
             number: self.number,
         };
         match &mut self.engine {
-            Some(engine) => engine.meter(shard_of(&key), &seen),
+            Some(engine) => engine.meter(keyed.shard, &seen),
             None => Ok(()),
         }
     }
@@ -189,12 +177,6 @@ impl<F: Form + 'static, O: Output<F::Item>> Replay<F, O> {
     fn see(&mut self, hook: Hook, wire: Tally) {
         let seen = &mut self.counted.books.seen[hook as usize & 1];
         *seen = seen.plus(wire);
-    }
-
-    fn refuse(&mut self, reason: Reason, wire: Tally) -> anyhow::Result<()> {
-        let refused = &mut self.counted.books.reasons[reason as usize];
-        *refused = refused.plus(wire);
-        Ok(())
     }
 
     /// Does what is due before a packet of this time.

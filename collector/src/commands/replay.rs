@@ -220,6 +220,8 @@ struct Stream<'a> {
     summary: &'a mut Summary,
 }
 
+/// Frames that are taken at a time.
+const BATCH: usize = 32;
 /// Packets between two looks at the progress.
 const LOOK: u64 = 1 << 16;
 
@@ -232,16 +234,18 @@ impl Stream<'_> {
     ) -> anyhow::Result<O> {
         let mut replay = Replay::new(self.config.clone(), form, output);
         let before = self.progress.bytes();
+        let mut look = 0;
         loop {
-            match self.captures.next() {
-                Ok(Some(frame)) => replay.frame(&frame)?,
+            match self.captures.batch(BATCH) {
+                Ok(Some(batch)) => replay.frames(batch.frames())?,
                 Ok(None) => break,
                 Err(damage) => {
                     error!("{damage}");
                     self.summary.damaged += 1;
                 }
             }
-            if replay.packets().is_multiple_of(LOOK) {
+            if replay.packets() >= look {
+                look = replay.packets() + LOOK;
                 let read = before + self.captures.bytes_read();
                 self.progress
                     .look(read, self.summary.packets() + replay.packets());

@@ -13,7 +13,8 @@ use super::{CaptureError, Captures, Damage, Frame, Source};
 /// So many frames are read of one input: a few bytes of zstd can stand for millions.
 const MOST: usize = 2_000;
 
-/// Reads everything, in large portions and in small ones.
+/// Reads everything: in large portions, of which batches are taken, and in small ones, frame by
+/// frame.
 ///
 /// # Panics
 /// Where the two differ, a frame is longer than it can be, or the end is no end.
@@ -21,9 +22,10 @@ pub fn captures(data: &[u8]) {
     let whole = read(
         Source::reader("whole", io::Cursor::new(data.to_vec())),
         1 << 16,
+        7,
     );
     let portions = Portions(io::Cursor::new(data.to_vec()));
-    let small = read(Source::reader("portions", portions), 64);
+    let small = read(Source::reader("portions", portions), 64, 1);
     if whole.is_compression || small.is_compression {
         // What a decompressor had in hand when it met the damage is lost with it.
         let common = whole.frames.len().min(small.frames.len());
@@ -49,19 +51,18 @@ impl Read for Portions {
 /// What a capture gave: its frames in short, and where it was damaged.
 #[derive(Debug, PartialEq, Eq)]
 struct Story {
-    frames: Vec<(u64, u32, u32, usize, u8)>,
+    frames: Vec<Outline>,
     damage: Option<(u64, String)>,
     is_compression: bool,
 }
 
-fn read(source: Source, buffer: usize) -> Story {
+fn read(source: Source, buffer: usize, batch: usize) -> Story {
     let mut captures = Captures::with_buffer(vec![source], buffer);
     let (mut frames, mut is_compression) = (Vec::new(), false);
     let damage = loop {
-        match captures.next() {
-            Ok(Some(_)) if frames.len() == MOST => break None,
-            Ok(Some(frame)) => frames.push(outline(&frame)),
-            Ok(None) => break None,
+        match take(&mut captures, batch) {
+            Ok(taken) if taken.is_empty() || frames.len() >= MOST => break None,
+            Ok(taken) => frames.extend(taken),
             Err(CaptureError { offset, damage, .. }) => {
                 assert!(
                     matches!(captures.next(), Ok(None)),
@@ -72,6 +73,8 @@ fn read(source: Source, buffer: usize) -> Story {
             }
         }
     };
+    // A batch may pass the bound.
+    frames.truncate(MOST);
     Story {
         frames,
         damage,
@@ -79,7 +82,22 @@ fn read(source: Source, buffer: usize) -> Story {
     }
 }
 
-fn outline(frame: &Frame<'_>) -> (u64, u32, u32, usize, u8) {
+/// The next frames; none behind the last.
+fn take(captures: &mut Captures, batch: usize) -> Result<Vec<Outline>, CaptureError> {
+    if batch > 1 {
+        let batch = captures.batch(batch)?;
+        return Ok(batch.map_or_else(Vec::new, |batch| {
+            batch.frames().map(|frame| outline(&frame)).collect()
+        }));
+    }
+    let frame = captures.next()?;
+    Ok(frame.iter().map(outline).collect())
+}
+
+/// Time, lengths and a sum of the bytes.
+type Outline = (u64, u32, u32, usize, u8);
+
+fn outline(frame: &Frame<'_>) -> Outline {
     let captured = frame.link_header as usize + frame.bytes.len();
     assert!(captured <= frame.original_len as usize);
     let sum = frame

@@ -95,7 +95,7 @@ pub struct Sources {
     pub skipped: Vec<Skipped>,
 }
 
-/// A file of a folder that is not read.
+/// What a folder holds and is not read, for a warning.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Skipped {
     /// Its first bytes are no capture's, or can't be read.

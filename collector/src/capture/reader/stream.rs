@@ -14,6 +14,8 @@ pub(super) struct Stream {
     /// Of `start`, in the uncompressed source.
     offset: u64,
     at_end: bool,
+    /// Nothing is read, so that all that is taken stays where it is.
+    held: bool,
 }
 
 impl Stream {
@@ -25,6 +27,7 @@ impl Stream {
             end: 0,
             offset: 0,
             at_end: false,
+            held: false,
         }
     }
 
@@ -41,16 +44,21 @@ impl Stream {
         self.input.bytes_read()
     }
 
-    /// Bytes that [`Stream::take`] gave a place; valid until the next are needed.
+    /// Bytes that [`Stream::take`] gave a place; valid until the next are read.
     #[inline]
     pub(super) fn bytes(&self, at: usize, len: usize) -> &[u8] {
         &self.buffer[at..at + len]
     }
 
+    /// From now on nothing more is read, or again: what is not there counts as the end.
+    pub(super) fn hold(&mut self, held: bool) {
+        self.held = held;
+    }
+
     /// What is there of the next item: `count` bytes or more, or fewer at the end.
     #[inline]
     pub(super) fn need(&mut self, count: usize) -> Result<&[u8], Damage> {
-        if self.end - self.start < count {
+        if self.end - self.start < count && !self.held {
             self.refill(count)?;
         }
         Ok(&self.buffer[self.start..self.end])

@@ -84,6 +84,11 @@ impl<F: Form> Shard<F> {
         }
     }
 
+    /// See [`super::table::FlowTable::fetch`].
+    pub(super) fn fetch(&self, key: &FlowKey) -> u64 {
+        self.meter.table.fetch(key)
+    }
+
     /// Takes a packet.
     pub(super) fn meter(&mut self, packet: &Seen<'_>) -> anyhow::Result<()> {
         if !self.closer.seeds.has_room() {

@@ -53,6 +53,15 @@ impl<F: Form> Shards<F> {
         }
     }
 
+    /// Has the flows of these keys at hand, by shard: see [`super::table::FlowTable::fetch`].
+    pub(super) fn fetch<'a>(&self, keys: impl Iterator<Item = (usize, &'a FlowKey)>) {
+        let fetched = keys.filter_map(|(shard, key)| {
+            let shard = self.shards.get(shard / self.stride)?;
+            Some(shard.fetch(key))
+        });
+        std::hint::black_box(fetched.fold(0_u64, u64::wrapping_add));
+    }
+
     /// Hands records up to `step` to `write`, shard by shard.
     pub(super) fn advance(&mut self, step: u64, write: impl Write<F>) -> anyhow::Result<()> {
         self.each(|shard| shard.advance(step), write)

@@ -23,10 +23,15 @@ impl Handle {
     }
 }
 
-struct Slot {
-    flow: Flow,
+/// Key, counters and times lie in its first 128 bytes: every packet touches two cache lines that
+/// processors fetch together.
+#[repr(align(128))]
+struct Slot(Flow);
+
+/// What of a slot packets do not touch.
+struct Plan {
     hash: u64,
-    /// Second at which it is looked at; 0: never, the slot is free.
+    /// Second at which the flow is looked at; 0: never, the slot is free.
     due: u64,
 }
 
@@ -35,6 +40,7 @@ pub struct FlowTable {
     keys: HashTable<Handle>,
     hasher: DefaultHashBuilder,
     slots: Vec<Slot>,
+    plans: Vec<Plan>,
     free: Vec<Handle>,
     capacity: usize,
     timeouts: Timeouts,
@@ -51,6 +57,7 @@ impl FlowTable {
             keys: HashTable::with_capacity(room),
             hasher: DefaultHashBuilder::default(),
             slots: Vec::with_capacity(room),
+            plans: Vec::with_capacity(room),
             free: Vec::new(),
             capacity,
             timeouts,
@@ -81,8 +88,16 @@ impl FlowTable {
     #[must_use]
     pub fn find(&self, key: &FlowKey) -> Option<Handle> {
         let hash = self.hash(key);
-        let is_it = |handle: &Handle| self.slots[handle.index()].flow.key == *key;
+        let is_it = |handle: &Handle| self.slots[handle.index()].0.key == *key;
         self.keys.find(hash, is_it).copied()
+    }
+
+    /// Looks the keys up for nothing but to have their flows at hand: memory answers many at a time
+    /// as fast as one. The number means nothing.
+    #[must_use]
+    pub fn fetch(&self, key: &FlowKey) -> u64 {
+        let found = self.find(key);
+        found.map_or(0, |handle| self.flow(handle).entry.last)
     }
 
     /// Puts in a flow whose key is not there; `None` where the table is full.
@@ -91,43 +106,41 @@ impl FlowTable {
             return None;
         }
         let hash = self.hash(key);
-        let slot = Slot {
-            flow: Flow { key: *key, entry },
-            hash,
-            due: 0,
-        };
-        let handle = self.place(slot)?;
-        let slots = &self.slots;
+        let flow = Flow { key: *key, entry };
+        let handle = self.place(Slot(flow), Plan { hash, due: 0 })?;
+        let plans = &self.plans;
         self.keys
-            .insert_unique(hash, handle, |handle| slots[handle.index()].hash);
+            .insert_unique(hash, handle, |handle| plans[handle.index()].hash);
         self.schedule(handle);
         Some(handle)
     }
 
-    fn place(&mut self, slot: Slot) -> Option<Handle> {
+    fn place(&mut self, slot: Slot, plan: Plan) -> Option<Handle> {
         if let Some(handle) = self.free.pop() {
             self.slots[handle.index()] = slot;
+            self.plans[handle.index()] = plan;
             return Some(handle);
         }
         let handle = Handle(u32::try_from(self.slots.len()).ok()?);
         self.slots.push(slot);
+        self.plans.push(plan);
         Some(handle)
     }
 
     /// The flow's entry. When a change brings its end closer, [`FlowTable::schedule`] follows.
     pub fn entry(&mut self, handle: Handle) -> &mut FlowEntry {
-        &mut self.slots[handle.index()].flow.entry
+        &mut self.slots[handle.index()].0.entry
     }
 
     /// The flow.
     #[must_use]
     pub fn flow(&self, handle: Handle) -> &Flow {
-        &self.slots[handle.index()].flow
+        &self.slots[handle.index()].0
     }
 
     /// Sees to it that the flow is looked at as soon as it may be due.
     pub fn schedule(&mut self, handle: Handle) {
-        let entry = &self.slots[handle.index()].flow.entry;
+        let entry = &self.slots[handle.index()].0.entry;
         // A cut is committed by the next sweep.
         let deadline = if entry.state & state::CUT != 0 {
             0
@@ -135,9 +148,9 @@ impl FlowTable {
             expiry::deadline(entry, &self.timeouts)
         };
         let second = self.wheel.clamp(deadline.div_ceil(SECOND));
-        let slot = &mut self.slots[handle.index()];
-        if slot.due == 0 || second < slot.due {
-            slot.due = second;
+        let plan = &mut self.plans[handle.index()];
+        if plan.due == 0 || second < plan.due {
+            plan.due = second;
             self.wheel.put(handle.0, second);
         }
     }
@@ -161,8 +174,8 @@ impl FlowTable {
         let mut due: Vec<Handle> = if tick {
             self.looked_at(sweep.now / SECOND)
         } else {
-            let all = self.slots.iter_mut().zip(0..);
-            let live = all.filter(|(slot, _)| slot.due != 0);
+            let all = self.plans.iter().zip(0..);
+            let live = all.filter(|(plan, _)| plan.due != 0);
             live.map(|(_, index)| Handle(index)).collect()
         };
         due.retain(|handle| {
@@ -180,10 +193,10 @@ impl FlowTable {
     fn looked_at(&mut self, second: u64) -> Vec<Handle> {
         let mut taken = self.wheel.take(second);
         taken.retain(|index| {
-            let slot = &mut self.slots[*index as usize];
-            let meant = slot.due == second;
+            let plan = &mut self.plans[*index as usize];
+            let meant = plan.due == second;
             if meant {
-                slot.due = LOOKED_AT;
+                plan.due = LOOKED_AT;
             }
             meant
         });
@@ -192,9 +205,9 @@ impl FlowTable {
 
     /// Takes a flow out.
     pub fn delete(&mut self, handle: Handle) {
-        let slot = &mut self.slots[handle.index()];
-        slot.due = 0;
-        let found = self.keys.find_entry(slot.hash, |other| *other == handle);
+        let plan = &mut self.plans[handle.index()];
+        plan.due = 0;
+        let found = self.keys.find_entry(plan.hash, |other| *other == handle);
         if let Ok(found) = found {
             found.remove();
             self.free.push(handle);

@@ -16,6 +16,8 @@ use super::{
 
 /// Packets that go to a worker at a time.
 const BATCH: usize = 1024;
+/// Of them, those whose flows are fetched at a time.
+const AT_ONCE: usize = 32;
 /// Batches that wait for a worker.
 const WAITING: usize = 16;
 
@@ -211,13 +213,16 @@ fn work<F: Form>(
     outbox: &SyncSender<Answer<F>>,
 ) -> anyhow::Result<ShardSums> {
     while let Ok(batch) = inbox.recv() {
-        for item in &batch.items {
-            let payload = batch.bytes.get(item.payload.clone()).unwrap_or_default();
-            let seen = Seen {
-                payload,
-                ..item.seen
-            };
-            shards.meter(item.shard, &seen)?;
+        for items in batch.items.chunks(AT_ONCE) {
+            shards.fetch(items.iter().map(|item| (item.shard, &item.seen.key)));
+            for item in items {
+                let payload = batch.bytes.get(item.payload.clone()).unwrap_or_default();
+                let seen = Seen {
+                    payload,
+                    ..item.seen
+                };
+                shards.meter(item.shard, &seen)?;
+            }
         }
         let mut formed = Vec::new();
         let keep = |records| {

@@ -83,6 +83,17 @@ fn what_a_cut_compressed_capture_holds_is_read() {
 }
 
 #[test]
+fn what_is_before_a_damaged_member_or_frame_is_read() {
+    for compress in [gzip, zstd] {
+        let mut damaged_part = compress(b"more");
+        damaged_part[3] ^= 0xe0; // flags that gzip reserves; zstd's magic
+        let (seen, offset, damage) = damaged(&[compress(&two_packets()), damaged_part].concat());
+        assert!(matches!(damage, Damage::Compression(_)), "{damage}");
+        assert_eq!((seen, offset), (frames(&two_packets()), 67));
+    }
+}
+
+#[test]
 fn damage_inside_a_compressed_capture_is_found() {
     for compressed in [gzip(&two_packets()), zstd(&two_packets())] {
         let mut changed = compressed.clone();

@@ -50,6 +50,8 @@ fn a_folder_stands_for_its_captures_in_the_order_of_their_bytes() {
         Skipped::NoCapture(path("nothing")),
     ];
     assert_eq!(sources.skipped, skipped);
+    let warning = sources.skipped[0].to_string();
+    assert!(warning.contains("more\" is passed over"), "{warning}");
 }
 
 #[test]
