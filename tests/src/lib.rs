@@ -1,10 +1,12 @@
 //! Helpers of the tests: namespaces, links, frames, traffic sources, real peers and the counters
 //! that tell the truth about what crossed a wire.
 //!
-//! Only `meter` and `exact` know the agent. A test builds a small network out of these parts, lets the agent
-//! meter one interface of it and compares.
+//! Only `meter`, `captures`, `model` and `exact` know
+//! the agent. A test builds a small network out of these parts, lets the agent meter one interface
+//! of it and compares; or it plays captures.
 
 pub mod binary;
+pub mod captures;
 pub mod clients;
 pub mod corpus;
 pub mod counts;
