@@ -1,15 +1,17 @@
 //! Helpers of the tests: namespaces, links, frames, traffic sources, real peers and the counters
 //! that tell the truth about what crossed a wire.
 //!
-//! Only `meter`, `captures`, `model` and `exact` know
+//! Only `meter`, `driven`, `captures`, `replayed`, `compared`, `model` and `exact` know
 //! the agent. A test builds a small network out of these parts, lets the agent meter one interface
 //! of it and compares; or it plays captures.
 
 pub mod binary;
 pub mod captures;
 pub mod clients;
+pub mod compared;
 pub mod corpus;
 pub mod counts;
+pub mod driven;
 pub mod exact;
 pub mod frames;
 pub mod generator;
@@ -22,6 +24,8 @@ pub mod peers;
 pub mod privileges;
 pub mod raw_socket;
 pub mod relay;
+pub mod replayed;
+pub mod scripted;
 pub mod tap;
 pub mod trace;
 pub mod wire;
