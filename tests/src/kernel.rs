@@ -6,11 +6,12 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, anyhow};
 use aya::{
     Ebpf, EbpfLoader,
-    maps::{Array, HashMap, PerCpuArray},
+    maps::{Array, HashMap, MapData, PerCpuArray, RingBuf},
     programs::{SchedClassifier, TestRun, TestRunOptions, Xdp},
 };
 use collector_common::{
     books::{Books, Hook},
+    event::SampleHeader,
     flow::{FlowEntry, NO_USER},
     key::FlowKey,
     names::{self, globals},
@@ -18,9 +19,11 @@ use collector_common::{
 };
 use zerocopy::{FromBytes, IntoBytes};
 
+use crate::model::Sample;
+
 /// Entries of the flow table: more flows than any test makes here.
-const TABLE: u32 = 65_536;
-/// Bytes of the rings, which nobody reads: room for every record that a test makes.
+pub const TABLE: u32 = 65_536;
+/// Bytes of the rings: room for every late record that a test makes.
 const RING: u32 = 16 << 20;
 
 /// A program that sees packets.
@@ -37,6 +40,32 @@ pub enum Program {
 impl Program {
     /// All three.
     pub const ALL: [Self; 3] = [Self::Xdp, Self::TcIn, Self::TcOut];
+
+    /// Its name in the object.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Xdp => names::METER_XDP,
+            Self::TcIn => names::METER_TC_IN,
+            Self::TcOut => names::METER_TC_OUT,
+        }
+    }
+
+    /// What it must answer, since a meter lets every packet through: `XDP_PASS`, `TCX_NEXT`.
+    #[must_use]
+    pub fn verdict(self) -> u32 {
+        if self == Self::Xdp { 2 } else { u32::MAX }
+    }
+
+    /// How it is run once on `frame`; TC programs are told the length on the wire.
+    #[must_use]
+    pub fn options<'a>(self, frame: &'a [u8], context: &'a SkbContext) -> TestRunOptions<'a> {
+        TestRunOptions {
+            data_in: Some(frame),
+            ctx_in: (self != Self::Xdp).then_some(&context.0),
+            ..TestRunOptions::new()
+        }
+    }
 
     /// The hook it counts for.
     #[must_use]
@@ -65,6 +94,25 @@ impl Program {
     }
 }
 
+/// `struct __sk_buff` (include/uapi/linux/bpf.h) from its start through `wire_len`: all that the
+/// kernel takes of the rest is zero.
+#[derive(Clone, Copy, Debug)]
+pub struct SkbContext([u8; Self::WIRE_LEN + 4]);
+
+impl SkbContext {
+    /// Offset of `wire_len`.
+    const WIRE_LEN: usize = 160;
+
+    /// Of a frame that the wire carries as it is.
+    #[must_use]
+    pub fn of(frame: &[u8]) -> Self {
+        let mut bytes = [0; Self::WIRE_LEN + 4];
+        let wire_len = u32::try_from(frame.len()).unwrap_or(u32::MAX);
+        bytes[Self::WIRE_LEN..].copy_from_slice(&wire_len.to_ne_bytes());
+        Self(bytes)
+    }
+}
+
 /// Where `cargo xtask build` leaves the object with the meter.
 #[must_use]
 pub fn object_path() -> PathBuf {
@@ -78,9 +126,9 @@ pub fn object_path() -> PathBuf {
 }
 
 /// The loaded programs and their maps.
-#[derive(Debug)]
 pub struct Programs {
     ebpf: Ebpf,
+    samples: RingBuf<MapData>,
 }
 
 impl Programs {
@@ -103,7 +151,11 @@ impl Programs {
             let classifier: &mut SchedClassifier = program(&mut ebpf, name)?.try_into()?;
             classifier.load()?;
         }
-        Ok(Self { ebpf })
+        let samples = ebpf.take_map(names::SAMPLES).context(names::SAMPLES)?;
+        Ok(Self {
+            ebpf,
+            samples: samples.try_into()?,
+        })
     }
 
     /// Sets the programs' time, nanoseconds since boot.
@@ -120,17 +172,13 @@ impl Programs {
     /// # Errors
     /// The kernel does not take the frame.
     pub fn run(&mut self, which: Program, frame: &[u8]) -> Result<u32> {
-        let options = TestRunOptions {
-            data_in: Some(frame),
-            ..TestRunOptions::new()
-        };
-        let result = match which {
-            Program::Xdp => {
-                let xdp: &mut Xdp = program(&mut self.ebpf, names::METER_XDP)?.try_into()?;
-                xdp.test_run(options)
-            }
-            Program::TcIn => classifier(&mut self.ebpf, names::METER_TC_IN)?.test_run(options),
-            Program::TcOut => classifier(&mut self.ebpf, names::METER_TC_OUT)?.test_run(options),
+        let context = SkbContext::of(frame);
+        let options = which.options(frame, &context);
+        let loaded = program(&mut self.ebpf, which.name())?;
+        let result = if which == Program::Xdp {
+            <&mut Xdp>::try_from(loaded)?.test_run(options)
+        } else {
+            <&mut SchedClassifier>::try_from(loaded)?.test_run(options)
         };
         Ok(result?.return_value)
     }
@@ -154,6 +202,22 @@ impl Programs {
             user: NO_USER,
             ..entry
         }))
+    }
+
+    /// Payload samples since the last call, without their flows' ids.
+    ///
+    /// # Errors
+    /// A sample is cut.
+    pub fn samples(&mut self) -> Result<Vec<Sample>> {
+        let mut samples = Vec::new();
+        while let Some(item) = self.samples.next() {
+            let (header, bytes) = SampleHeader::read_from_prefix(&item)
+                .map_err(|_| anyhow!("a sample that is cut"))?;
+            let taken = bytes.get(..header.taken as usize);
+            let taken = taken.context("a sample without its bytes")?.to_vec();
+            samples.push((SampleHeader { id: 0, ..header }, taken));
+        }
+        Ok(samples)
     }
 
     /// How many flows there are.
@@ -184,13 +248,8 @@ impl Programs {
     }
 }
 
-type Flows<'a> =
-    HashMap<&'a mut aya::maps::MapData, [u8; size_of::<FlowKey>()], [u8; size_of::<FlowEntry>()]>;
+type Flows<'a> = HashMap<&'a mut MapData, [u8; size_of::<FlowKey>()], [u8; size_of::<FlowEntry>()]>;
 
 fn program<'a>(ebpf: &'a mut Ebpf, name: &str) -> Result<&'a mut aya::programs::Program> {
     ebpf.program_mut(name).with_context(|| name.to_owned())
-}
-
-fn classifier<'a>(ebpf: &'a mut Ebpf, name: &str) -> Result<&'a mut SchedClassifier> {
-    Ok(program(ebpf, name)?.try_into()?)
 }

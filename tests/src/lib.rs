@@ -1,13 +1,17 @@
 //! Helpers of the tests: namespaces, links, frames, traffic sources, real peers and the counters
 //! that tell the truth about what crossed a wire.
 //!
-//! Only `meter` and `exact` know the agent. A test builds a small network out of these parts, lets the agent
-//! meter one interface of it and compares.
+//! Only `meter`, `driven`, `captures`, `replayed`, `compared`, `outside`, `model` and `exact` know
+//! the agent. A test builds a small network out of these parts, lets the agent meter one interface
+//! of it and compares; or it plays captures.
 
 pub mod binary;
+pub mod captures;
 pub mod clients;
+pub mod compared;
 pub mod corpus;
 pub mod counts;
+pub mod driven;
 pub mod exact;
 pub mod frames;
 pub mod generator;
@@ -16,10 +20,13 @@ pub mod link;
 pub mod meter;
 pub mod model;
 pub mod netns;
+pub mod outside;
 pub mod peers;
 pub mod privileges;
 pub mod raw_socket;
 pub mod relay;
+pub mod replayed;
+pub mod scripted;
 pub mod tap;
 pub mod trace;
 pub mod wire;

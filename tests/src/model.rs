@@ -1,39 +1,43 @@
-//! What the kernel programs must come to, computed on the host from the same rules.
+//! What the kernel programs must come to: replay's meter, fed with single frames.
 
-use std::collections::HashMap;
+use std::mem;
 
+use collector::capture::replay::{FlowTable, Meter, Rings, Seen};
 use collector_common::{
     books::{Books, Hook, Reason},
-    flow::{FlowEntry, NO_USER, Observation, Outcome, Owned},
+    event::SampleHeader,
+    flow::{FlowEntry, Observation},
     key::FlowKey,
-    packet::{Link, Packet, Refusal, parse, protocol},
+    packet::{Link, Refusal, parse},
+    settings::Timeouts,
     wire::Tally,
 };
 
 /// Interface number of the loopback device, on which the kernel runs single frames.
 const LOOPBACK: u32 = 1;
 
-/// The programs on the host: the same parser, key and rules, with maps of its own.
-#[derive(Debug)]
+/// A payload sample without its flow's id: header and the bytes that were taken. No `Debug`.
+pub type Sample = (SampleHeader, Vec<u8>);
+
+/// The programs on the host: the same parser, key and rules, with a table in memory.
 pub struct Model {
     /// What stands before the IP header.
     pub link: Link,
     hook: Hook,
-    /// The flow table; ids are 0.
-    pub flows: HashMap<FlowKey, FlowEntry>,
-    /// The counters, as far as frames alone move them.
-    pub books: Books,
+    meter: Meter,
+    samples: Samples,
 }
 
 impl Model {
-    /// Nothing seen yet.
+    /// Nothing seen yet; room for `table` flows.
     #[must_use]
-    pub fn new(link: Link, hook: Hook) -> Self {
+    pub fn new(link: Link, hook: Hook, table: u32) -> Self {
+        let table = FlowTable::new(table as usize, Timeouts::DEFAULT, 0);
         Self {
             link,
             hook,
-            flows: HashMap::new(),
-            books: Books::default(),
+            meter: Meter::new(table),
+            samples: Samples::default(),
         }
     }
 
@@ -43,50 +47,75 @@ impl Model {
             packets: 1,
             bytes: frame.len() as u64,
         };
-        let seen = &mut self.books.seen[self.hook as usize];
+        let books = &mut self.meter.books;
+        let seen = &mut books.seen[self.hook as usize];
         *seen = seen.plus(wire);
-        match parse(frame, self.link) {
-            Ok(packet) => Some(self.add(&packet, wire, now)),
+        let packet = match parse(frame, self.link) {
+            Ok(packet) => packet,
             Err(refusal) => {
                 let reason = match refusal {
                     Refusal::Short => Reason::Malformed,
                     Refusal::Reason(reason) => reason,
                 };
-                let refused = &mut self.books.reasons[reason as usize];
+                let refused = &mut books.reasons[reason as usize];
                 *refused = refused.plus(wire);
-                None
+                return None;
             }
-        }
+        };
+        let (key, side) = FlowKey::of(&packet);
+        let payload = frame.get(packet.payload as usize..).unwrap_or_default();
+        let at_hand = packet.payload_in(frame.len() as u32) as usize;
+        let seen = Seen {
+            key,
+            observation: Observation {
+                packet,
+                side,
+                wire,
+                now,
+                hook: self.hook,
+                ifindex: LOOPBACK,
+            },
+            payload: payload.get(..at_hand).unwrap_or(payload),
+            number: 0,
+        };
+        self.meter.meter(&seen, &mut self.samples);
+        Some(key)
     }
 
-    fn add(&mut self, packet: &Packet, wire: Tally, now: u64) -> FlowKey {
-        let (key, side) = FlowKey::of(packet);
-        let seen = Observation {
-            packet: *packet,
-            side,
-            wire,
-            now,
-            hook: self.hook,
-            ifindex: LOOPBACK,
-        };
-        let entry = self
-            .flows
-            .entry(key)
-            .or_insert_with(|| FlowEntry::opened_by(&seen, 0, NO_USER));
-        match entry.observe::<Owned>(&seen) {
-            Outcome::Counted => sample(entry, &seen, wire.bytes as u32),
-            Outcome::Late => self.books.late = self.books.late.plus(wire),
-            Outcome::OtherInterface => panic!("there is one interface"),
-        }
-        key
+    /// A flow's entry; its id is 0.
+    #[must_use]
+    pub fn entry(&self, key: &FlowKey) -> Option<FlowEntry> {
+        let table = &self.meter.table;
+        table.find(key).map(|flow| table.flow(flow).entry)
+    }
+
+    /// How many flows there are.
+    #[must_use]
+    pub fn flows(&self) -> usize {
+        self.meter.table.len()
+    }
+
+    /// The counters, as far as frames alone move them.
+    #[must_use]
+    pub fn books(&self) -> &Books {
+        &self.meter.books
+    }
+
+    /// Samples since the last call.
+    pub fn samples(&mut self) -> Vec<Sample> {
+        mem::take(&mut self.samples.0)
     }
 }
 
-fn sample(entry: &mut FlowEntry, seen: &Observation, frame: u32) {
-    if matches!(seen.packet.protocol, protocol::TCP | protocol::UDP) {
-        let limit = entry.window_limit(seen.side);
-        let payload = seen.packet.payload_in(frame);
-        let window = &mut entry.directions[seen.side.index()].window;
-        let _ = window.admit(&seen.packet, payload, limit);
+/// The ring of samples. Late packets are counted in the books.
+#[derive(Default)]
+struct Samples(Vec<Sample>);
+
+impl Rings for Samples {
+    fn sample(&mut self, header: &SampleHeader, bytes: &[u8]) {
+        self.0
+            .push((*header, bytes[..header.taken as usize].to_vec()));
     }
+
+    fn late(&mut self, _: &FlowKey, _: &Observation) {}
 }

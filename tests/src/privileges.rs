@@ -1,6 +1,10 @@
 //! Whether the tests that need the kernel can run here.
 
-use std::{env, panic::Location};
+use std::{
+    env,
+    io::{self, Write},
+    panic::Location,
+};
 
 /// Set to `1`, it turns a skipped kernel test into a failure: for CI, where a skip hides a loss.
 pub const REQUIRE_KERNEL: &str = "COLLECTOR_REQUIRE_KERNEL";
@@ -17,6 +21,13 @@ pub fn root_or_skip() -> bool {
     }
     skip("network namespaces and kernel programs need root");
     false
+}
+
+/// Tells what a reader of the log must know of a test that passes, too: libtest holds back what the
+/// macros print.
+pub fn say(what: &str) {
+    // A closed standard error is no reason to fail.
+    let _ = writeln!(io::stderr(), "{what}");
 }
 
 /// Prints where a test is skipped and why.

@@ -4,18 +4,17 @@
 use std::collections::HashMap;
 
 use anyhow::Result;
+use collector::capture::reader::FrameLink;
 use collector_common::{books::Books, packet::Link};
 use collector_tests::{
+    captures,
     corpus::corpus_for,
-    kernel::{Program, Programs, object_path},
+    kernel::{Program, Programs, TABLE, object_path},
     model::Model,
     privileges::{root_or_skip, skip},
 };
 
 const MILLISECOND: u64 = 1_000_000;
-/// `TCX_NEXT` and `XDP_PASS`: a meter lets every packet through.
-const NEXT: u32 = -1_i32 as u32;
-const PASS: u32 = 2;
 
 /// A program and its model, side by side.
 struct Pair {
@@ -25,6 +24,7 @@ struct Pair {
     now: u64,
     /// Frames that both took.
     taken: usize,
+    samples: usize,
     /// Frames that the kernel does not run a program on, by rule.
     left_out: HashMap<&'static str, usize>,
 }
@@ -34,17 +34,22 @@ impl Pair {
         Ok(Self {
             programs: Programs::load(&object_path(), link)?,
             program,
-            model: Model::new(link, program.hook()),
+            model: Model::new(link, program.hook(), TABLE),
             now: MILLISECOND,
             taken: 0,
+            samples: 0,
             left_out: HashMap::new(),
         })
     }
 
     /// Runs one frame through both and compares all that it touched.
     fn agree(&mut self, name: &str, frame: &[u8]) -> Result<()> {
+        self.agree_at(self.now + MILLISECOND, name, frame)
+    }
+
+    fn agree_at(&mut self, now: u64, name: &str, frame: &[u8]) -> Result<()> {
+        self.now = now;
         let place = (self.program, name);
-        self.now += MILLISECOND;
         self.programs.set_clock(self.now)?;
         let verdict = match (
             self.programs.run(self.program, frame),
@@ -57,31 +62,30 @@ impl Pair {
             }
             (Err(error), None) => return Err(error.context(format!("{place:?}: {frame:02x?}"))),
         };
-        let expected = if self.program == Program::Xdp {
-            PASS
-        } else {
-            NEXT
-        };
-        assert_eq!(verdict, expected, "{place:?}");
+        assert_eq!(verdict, self.program.verdict(), "{place:?}");
         let key = self.model.meter(frame, self.now);
         self.taken += 1;
-        assert_books(&self.programs.books()?, &self.model.books, frame, &place);
+        assert_books(&self.programs.books()?, self.model.books(), frame, &place);
         if let Some(key) = key {
             let entry = self.programs.entry(&key)?;
-            assert_eq!(entry.as_ref(), self.model.flows.get(&key), "{place:?}");
+            assert_eq!(entry, self.model.entry(&key), "{place:?}");
         }
+        let (sampled, expected) = (self.programs.samples()?, self.model.samples());
+        self.samples += sampled.len();
+        assert!(sampled == expected, "other samples: {place:?}");
         Ok(())
     }
 
     /// No flow in the kernel that the model does not have.
     fn finish(mut self) -> Result<()> {
-        assert_eq!(self.programs.flows()?, self.model.flows.len());
+        assert_eq!(self.programs.flows()?, self.model.flows());
         println!(
-            "{:?}, {:?}: {} frames, {} flows, agreed; left out: {:?}",
+            "{:?}, {:?}: {} frames, {} flows, {} samples agreed; left out: {:?}",
             self.program,
             self.model.link,
             self.taken,
-            self.model.flows.len(),
+            self.model.flows(),
+            self.samples,
             self.left_out
         );
         Ok(())
@@ -159,6 +163,28 @@ fn each_program_and_the_host_agree_on_mutated_frames() -> Result<()> {
             }
             pair.finish()?;
         }
+    }
+    Ok(())
+}
+
+#[test]
+fn the_kernel_samples_the_same_bytes_of_every_capture_as_the_host() -> Result<()> {
+    if !ready() {
+        return Ok(());
+    }
+    for (link, of) in [
+        (Link::Ethernet, FrameLink::Ethernet),
+        (Link::Ip, FrameLink::Ip),
+    ] {
+        let mut pair = Pair::load(Program::TcIn, link)?;
+        for capture in captures::all()? {
+            let frames = capture.frames.iter().filter(|held| held.link == of);
+            for held in frames.filter(|held| Program::TcIn.left_out(&held.bytes).is_none()) {
+                let now = pair.now.max(held.time);
+                pair.agree_at(now, &capture.name, &held.bytes)?;
+            }
+        }
+        pair.finish()?;
     }
     Ok(())
 }

@@ -8,6 +8,7 @@ mod watch;
 use std::os::fd::{AsFd, OwnedFd};
 
 use anyhow::Context;
+use aya::programs::TestRunOptions;
 use collector_common::{books::Books, schema::Lineage, wire::Tally};
 use preflight::{refuse_old_kernel, refuse_pins};
 use tracing::info;
@@ -282,6 +283,15 @@ impl<T: Tap> Agent<T> {
         Ok(self.kernel.set_clock(now)?)
     }
 
+    /// Runs a metering program, by its name, on one frame, which counts as a packet of the
+    /// loopback device; gives its verdict. For tests.
+    ///
+    /// # Errors
+    /// The program is not attached, or the kernel does not take the frame.
+    pub fn run_program(&mut self, name: &str, options: TestRunOptions<'_>) -> anyhow::Result<u32> {
+        self.kernel.run_program(name, options)
+    }
+
     /// Detaches, waits, writes all that is live, closes the file, unpins.
     ///
     /// # Errors
@@ -289,7 +299,7 @@ impl<T: Tap> Agent<T> {
     pub fn stop(mut self) -> anyhow::Result<(Summary, T)> {
         let hooks = std::mem::take(&mut self.hooks);
         let detached: Vec<_> = hooks.into_iter().map(Attachment::detach).collect();
-        let summary = self.write_all();
+        let summary = self.write_all(sys::boot_time());
         let closed = self.pipeline.close(sys::boot_time());
         detached.into_iter().collect::<Result<(), _>>()?;
         // What could not be written stays pinned for the next agent.
@@ -301,10 +311,13 @@ impl<T: Tap> Agent<T> {
         Ok((summary, tap))
     }
 
-    /// Writes all that is live, when no hook brings packets any more.
-    fn write_all(&mut self) -> anyhow::Result<Summary> {
+    /// Writes all that is live at `now` (nanoseconds since boot), when no hook brings packets any
+    /// more: what [`Agent::stop`] does, and tests with a clock of their own.
+    ///
+    /// # Errors
+    /// System calls that should not fail.
+    pub fn write_all(&mut self, now: u64) -> anyhow::Result<Summary> {
         sys::grace_period().context("waiting for running programs")?;
-        let now = sys::boot_time();
         self.pass(now, false)?;
         // A seed that goes back in on one round leaves on the next.
         let mut round = 0;

@@ -9,7 +9,7 @@ use anyhow::{Context, anyhow};
 use aya::{
     Btf, Ebpf, EbpfLoader, VerifierLogLevel,
     maps::{Map, MapData, RingBuf},
-    programs::{Iter, SchedClassifier, TestRun, TestRunOptions},
+    programs::{Iter, Program, SchedClassifier, TestRun, TestRunOptions},
 };
 use collector_common::{
     event::{SEED_HEADER, SEEDS_PER_RUN},
@@ -141,6 +141,23 @@ impl Kernel {
             planted.extend((0..batch.len()).map(|index| done >> index & 1 == 1));
         }
         Ok(planted)
+    }
+
+    /// Runs a loaded program of the first object once; gives its verdict.
+    ///
+    /// # Errors
+    /// The program is not loaded, or the kernel does not take the options.
+    pub(super) fn run_program(
+        &mut self,
+        name: &str,
+        options: TestRunOptions<'_>,
+    ) -> anyhow::Result<u32> {
+        let first = self.objects.first_mut().context("no object is loaded")?;
+        let result = match program(first, name)? {
+            Program::Xdp(xdp) => xdp.test_run(options),
+            other => <&mut SchedClassifier>::try_from(other)?.test_run(options),
+        };
+        Ok(result?.return_value)
     }
 
     /// Sets the time that the programs read when [`Options::test_clock`] is on, nanoseconds.

@@ -1,6 +1,6 @@
 //! Tests and benchmarks that load kernel programs: built as the caller, run as root.
 
-use std::process::Command;
+use std::{env, process::Command};
 
 use anyhow::{Result, bail};
 
@@ -10,12 +10,19 @@ use crate::{caller::Caller, command};
 /// Where cargo looks for the program that starts what it built, for the only host we know.
 const RUNNER: &str = "CARGO_TARGET_X86_64_UNKNOWN_LINUX_GNU_RUNNER";
 
+/// Where captures lie that are not in the repository.
+const CAPTURES: [&str; 2] = ["COLLECTOR_CORPUS", "COLLECTOR_TORNET"];
+
 /// `cargo test -p collector-tests`: one test at a time, since they count packets at full rate and
 /// share two cores.
 pub(super) fn test(work: &Work<'_>, target: &[&str]) -> Result<()> {
     let mut variables = vec![("COLLECTOR_REQUIRE_KERNEL", "1")];
     if work.full {
         variables.push(("COLLECTOR_FULL", "1"));
+    }
+    let folders = CAPTURES.map(|name| (name, env::var(name).ok()));
+    for (name, folder) in &folders {
+        variables.extend(folder.as_deref().map(|folder| (*name, folder)));
     }
     let mut cargo = work.caller.cargo(&work.workspace.root);
     cargo
