@@ -4,6 +4,7 @@ use std::{
     fs::File,
     io::{self, IsTerminal, Write},
     path::{Path, PathBuf},
+    process::ExitCode,
     time::Instant,
 };
 
@@ -97,16 +98,26 @@ fn number(text: &str) -> Result<u64, String> {
         .ok_or_else(|| "a number above 0, such as 250, 20k, 5M or 10G".to_owned())
 }
 
-fn main() -> Result<()> {
+fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let trace = arguments.trace().unwrap_or_else(|message| {
         Arguments::command()
             .error(ErrorKind::ValueValidation, message)
             .exit()
     });
+    match write(&arguments, &trace) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn write(arguments: &Arguments, trace: &Trace) -> Result<()> {
     let start = Instant::now();
-    let bar = bar(&trace);
-    let mut show = |totals: &Totals| bar.set_position(reached(&trace, totals));
+    let bar = bar(trace);
+    let mut show = |totals: &Totals| bar.set_position(reached(trace, totals));
     let mut capture = output(&arguments.out)?;
     let mut truth = arguments.truth.as_deref().map(output).transpose()?;
     let totals = trace

@@ -149,7 +149,7 @@ fn ndpi_reader(caller: &Caller) -> Result<Program> {
 }
 
 /// Exports NetFlow 9 to a socket that nobody reads. Keeps every flow, where it would push old
-/// ones out from 8,192 on.
+/// ones out from 8,192 on. Has no control socket, on which it may wait for ever.
 fn softflowd(sink: &UdpSocket, caller: &Caller) -> Result<Program> {
     packages::install(caller, SOFTFLOWD)?;
     let to = sink.local_addr()?.to_string();
@@ -157,7 +157,7 @@ fn softflowd(sink: &UdpSocket, caller: &Caller) -> Result<Program> {
         name: "softflowd",
         version: packages::version(SOFTFLOWD)?,
         words: Box::new(move |capture, folder| {
-            let (pid, control) = (folder.join("pid"), folder.join("control"));
+            let pid = folder.join("pid");
             words([
                 &"softflowd",
                 &"-r",
@@ -172,7 +172,7 @@ fn softflowd(sink: &UdpSocket, caller: &Caller) -> Result<Program> {
                 &"-p",
                 &pid,
                 &"-c",
-                &control,
+                &"none",
             ])
         }),
         flows: |folder| number_after(&folder.join("stdout"), "Flows expired:"),
