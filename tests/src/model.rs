@@ -77,6 +77,7 @@ impl Model {
             },
             payload: payload.get(..at_hand).unwrap_or(payload),
             number: 0,
+            guess: None,
         };
         self.meter.meter(&seen, &mut self.samples);
         Some(key)
@@ -112,9 +113,10 @@ impl Model {
 struct Samples(Vec<Sample>);
 
 impl Rings for Samples {
-    fn sample(&mut self, header: &SampleHeader, bytes: &[u8]) {
+    fn sample(&mut self, header: &SampleHeader, bytes: &[u8]) -> bool {
         self.0
             .push((*header, bytes[..header.taken as usize].to_vec()));
+        true
     }
 
     fn late(&mut self, _: &FlowKey, _: &Observation) {}

@@ -124,11 +124,11 @@ impl<F: Form + 'static, O: Output<F::Item>> Replay<F, O> {
         let mut parsed = Vec::with_capacity(frames.len());
         parsed.extend(frames.map(|frame| Parsed::of(&frame, timing)));
         if let Some(Engine::Here(shards)) = &self.engine {
-            let keys = parsed.iter().filter_map(|parsed| match &parsed.content {
-                Content::Packet(keyed) => Some((keyed.shard, &keyed.key)),
-                Content::Refused(_) | Content::Unsupported => None,
-            });
-            shards.fetch(keys);
+            for keyed in parsed.iter_mut().filter_map(Parsed::keyed_mut) {
+                keyed.guess = shards.guess(keyed.shard, &keyed.key);
+            }
+            let keyed = parsed.iter().filter_map(Parsed::keyed);
+            shards.fetch(keyed.map(|keyed| (keyed.shard, keyed.guess)));
         }
         parsed.iter().try_for_each(|parsed| self.take(parsed))
     }
@@ -167,6 +167,7 @@ impl<F: Form + 'static, O: Output<F::Item>> Replay<F, O> {
             },
             payload: keyed.payload,
             number: self.number,
+            guess: keyed.guess,
         };
         match &mut self.engine {
             Some(engine) => engine.meter(keyed.shard, &seen),

@@ -33,9 +33,10 @@ impl Recorder {
         }
     }
 
-    /// Takes a payload sample; `bytes` may be longer than what was taken.
-    pub fn sample(&mut self, header: &SampleHeader, bytes: &[u8]) {
-        self.samples.add(header, bytes);
+    /// Takes a payload sample; `bytes` may be longer than what was taken. False where no more of
+    /// this flow is wanted.
+    pub fn sample(&mut self, header: &SampleHeader, bytes: &[u8]) -> bool {
+        self.samples.add(header, bytes)
     }
 
     /// The record of `flow` that is due: `counts` is what it adds, opener first. After

@@ -80,25 +80,28 @@ impl Samples {
         self.shed
     }
 
-    /// Hands a sample to its flow's inspector. Once the inspector has decided, its payload goes.
-    pub(super) fn add(&mut self, header: &SampleHeader, bytes: &[u8]) {
+    /// Hands a sample to its flow's inspector. Once the inspector has decided, its payload goes, and
+    /// the answer is false.
+    pub(super) fn add(&mut self, header: &SampleHeader, bytes: &[u8]) -> bool {
         let taken = usize::try_from(header.taken).unwrap_or(usize::MAX);
         let bytes = bytes.get(..taken).unwrap_or(bytes);
         if !self.flows.contains_key(&header.id) && !self.begin(header) {
             self.shed += 1;
-            return;
+            return true;
         }
         let Some(entry) = self.flows.get_mut(&header.id) else {
-            return;
+            return true;
         };
         entry.heard = self.now;
         let State::Undecided(inspector) = &mut entry.state else {
-            return;
+            return false;
         };
         inspector.payload(header.from_opener == 1, header.offset, bytes);
-        if inspector.decided() {
+        let decided = inspector.decided();
+        if decided {
             self.decide(header.id);
         }
+        !decided
     }
 
     /// What is known of `flow`; kept when it goes on.

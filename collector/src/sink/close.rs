@@ -19,18 +19,18 @@ use super::{
     whole::WholeFile,
 };
 
-/// Closes a spool. Killed at any point, it does the rest when called again: the closed file
+/// Closes a spool; `finished` as in [`recover::content`]. Killed at any point, it does the rest when called again: the closed file
 /// appears whole by its rename, and only then the spool goes.
 pub(super) fn close(
     folder: &Path,
     node: &Node,
-    id: FileId,
+    (id, finished): (FileId, bool),
     disk: &mut dyn Disk,
 ) -> Result<(), SinkError> {
     let spool = path(folder, node, id, Kind::Spool);
     let closed = path(folder, node, id, Kind::Closed);
     if !closed.exists() {
-        let content = recover::content(&spool)?;
+        let content = recover::content(&spool, finished)?;
         let text = text(content).map_err(|error| SinkError::new("close", &spool, error))?;
         if let Some(text) = text {
             write(&closed, &text, disk)?;

@@ -128,7 +128,10 @@ pub struct Sink {
     /// Records of the last two commits: the kernel's table may still hold them.
     recent: [Vec<SpoolId>; 2],
     failing: bool,
-    to_close: Vec<FileId>,
+    /// Spools, and whether this sink wrote them without an id.
+    to_close: Vec<(FileId, bool)>,
+    /// A record of the spool has an id.
+    has_ids: bool,
     removed: Removed,
 }
 
@@ -172,7 +175,8 @@ impl Sink {
             totals,
             recent: [Vec::new(), carried],
             failing: false,
-            to_close: recovered.readable.clone(),
+            to_close: recovered.readable.iter().map(|id| (*id, false)).collect(),
+            has_ids: false,
             removed: Removed::default(),
         };
         recovered.left.extend(sink.close_old(now.utc).err());
@@ -187,6 +191,7 @@ impl Sink {
             return;
         }
         let as_line = !record.failed || self.config.write_failed;
+        self.has_ids |= id.is_some();
         self.queue.push(id, record, sum, as_line);
         self.totals.written.add(sum);
     }
@@ -225,7 +230,9 @@ impl Sink {
         let carried = self.recent.concat();
         let next = new_spool(&self.config, &self.told, carried, now, &mut *self.disk)?;
         let before = std::mem::replace(&mut self.spool, next);
-        self.to_close.push(before.id);
+        // What waits is for the next spool.
+        let has_ids = std::mem::replace(&mut self.has_ids, self.queue.has_ids());
+        self.to_close.push((before.id, !has_ids));
         self.close_old(now.utc)
     }
 
@@ -238,7 +245,7 @@ impl Sink {
         if !self.queue.is_empty() || self.totals != self.told {
             self.flush()?;
         }
-        self.to_close.push(self.spool.id);
+        self.to_close.push((self.spool.id, !self.has_ids));
         self.close_old(now)
     }
 

@@ -49,6 +49,11 @@ impl Queue {
         }
     }
 
+    /// A record in it has an id.
+    pub(super) fn has_ids(&self) -> bool {
+        !self.ids.is_empty()
+    }
+
     /// Memory it takes, about.
     pub(super) fn bytes(&self) -> usize {
         self.packed.len() + self.text.len() + self.ids.len() * ID_BYTES

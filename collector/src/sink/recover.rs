@@ -117,10 +117,17 @@ pub(super) struct Content {
     pub(super) ledger: Ledger,
 }
 
+/// How flow lines of records without an id begin.
+const FLOW: &str = r#"{"type":"flow","#;
+
 impl Content {
-    /// Takes up one line of a spool.
-    fn take(&mut self, line: Line) {
-        match line {
+    /// Takes up one line of a spool. One that is `finished` goes as it is.
+    fn take(&mut self, line: &str, finished: bool) -> serde_json::Result<()> {
+        if finished && line.starts_with(FLOW) {
+            self.flows.push(format!("{line}\n"));
+            return Ok(());
+        }
+        match serde_json::from_str(line)? {
             Line::Header(header) => self.header = Some(header),
             Line::Flow(mut record) => {
                 record.id = None;
@@ -132,13 +139,14 @@ impl Content {
             Line::Statistics(statistics) => self.ledger.add_statistics(&statistics),
             Line::Totals(_) => {}
         }
+        Ok(())
     }
 }
 
-/// Reads a spool for closing.
-pub(super) fn content(path: &Path) -> Result<Content, SinkError> {
+/// Reads a spool for closing. `finished`: this process wrote it, and no line of it has an id.
+pub(super) fn content(path: &Path, finished: bool) -> Result<Content, SinkError> {
     let mut content = Content::default();
-    each_commit(path, |line| content.take(line))?;
+    each_commit(path, |line| content.take(line, finished))?;
     Ok(content)
 }
 
@@ -151,7 +159,8 @@ pub fn scan(folder: &Path, node: &Node) -> Result<Recovered, SinkError> {
     for id in files(folder, node, Kind::Spool)? {
         recovered.spools += 1;
         let path = folder.join(id.name(node, Kind::Spool));
-        match each_commit(&path, |line| recovered.take(line)) {
+        let take = |line: &str| serde_json::from_str(line).map(|line| recovered.take(line));
+        match each_commit(&path, take) {
             Ok(torn) => {
                 recovered.torn_bytes += torn;
                 recovered.readable.push(id);
@@ -177,7 +186,10 @@ pub(super) fn files(folder: &Path, node: &Node, kind: Kind) -> Result<Vec<FileId
 
 /// Hands the lines of each complete commit to `take`; gives the length of the torn tail. Frames
 /// without the totals line that ends a commit are part of the tail.
-fn each_commit(path: &Path, mut take: impl FnMut(Line)) -> Result<u64, SinkError> {
+fn each_commit(
+    path: &Path,
+    mut take: impl FnMut(&str) -> serde_json::Result<()>,
+) -> Result<u64, SinkError> {
     let wrong = |error| SinkError::new("read", path, error);
     // The text at fault may be anything, so it is not told.
     let strange = |_| {
@@ -186,7 +198,6 @@ fn each_commit(path: &Path, mut take: impl FnMut(Line)) -> Result<u64, SinkError
             "not a line of a spool",
         ))
     };
-    let parse = |line: &str| serde_json::from_str::<Line>(line).map_err(strange);
     let mut bytes = Vec::new();
     File::open(path)
         .and_then(|file| file.take(MAX_FILE).read_to_end(&mut bytes))
@@ -196,12 +207,13 @@ fn each_commit(path: &Path, mut take: impl FnMut(Line)) -> Result<u64, SinkError
     let mut commit = String::new();
     while let Some(text) = frames.next() {
         commit.push_str(&text);
-        let last = text.lines().next_back().map(parse).transpose()?;
+        let last = text.lines().next_back().map(serde_json::from_str);
+        let last = last.transpose().map_err(strange)?;
         if !matches!(last, Some(Line::Totals(_))) {
             continue;
         }
         for line in commit.lines() {
-            take(parse(line)?);
+            take(line).map_err(strange)?;
         }
         commit.clear();
         torn = frames.torn();

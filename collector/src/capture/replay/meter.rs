@@ -23,12 +23,14 @@ pub struct Seen<'a> {
     pub payload: &'a [u8],
     /// Its place among all packets: the id of the flow that it opens.
     pub number: u64,
+    /// Where its flow may be.
+    pub guess: Option<Handle>,
 }
 
 /// What the kernel writes to its rings.
 pub trait Rings {
-    /// A payload sample.
-    fn sample(&mut self, header: &SampleHeader, bytes: &[u8]);
+    /// A payload sample; false where no more of this flow is wanted.
+    fn sample(&mut self, header: &SampleHeader, bytes: &[u8]) -> bool;
     /// A packet that can't be added to an entry: its flow is closing, or the table is full.
     fn late(&mut self, key: &FlowKey, observation: &Observation);
 }
@@ -62,7 +64,7 @@ impl Meter {
 
     /// Finds or opens the packet's flow, adds, samples.
     pub fn meter(&mut self, packet: &Seen<'_>, rings: &mut impl Rings) {
-        match self.table.find(&packet.key) {
+        match self.table.confirm(packet.guess, &packet.key) {
             Some(flow) => self.add(flow, packet, rings),
             None => self.open(packet, rings),
         }
@@ -118,7 +120,9 @@ impl Meter {
         if let Some(piece) = window.admit(&seen.packet, payload, limit) {
             let header = SampleHeader::of(entry, seen, payload, piece);
             self.books.samples += 1;
-            rings.sample(&header, packet.payload);
+            if self.table.is_undecided(flow) && !rings.sample(&header, packet.payload) {
+                self.table.decide(flow);
+            }
         }
     }
 

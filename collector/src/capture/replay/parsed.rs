@@ -11,6 +11,7 @@ use super::{
     Timing,
     nfstream::{View, view},
     shards::shard_of,
+    table::Handle,
 };
 use crate::capture::reader::{Frame, FrameLink};
 
@@ -41,6 +42,8 @@ pub(super) struct Keyed<'a> {
     pub(super) shard: usize,
     /// Bytes of its transport payload that are at hand.
     pub(super) payload: &'a [u8],
+    /// Where its flow may be.
+    pub(super) guess: Option<Handle>,
 }
 
 impl<'a> Parsed<'a> {
@@ -62,6 +65,24 @@ impl<'a> Parsed<'a> {
                 FrameLink::NotIp => Content::Refused(Reason::NotIp),
                 FrameLink::Unsupported => Content::Unsupported,
             },
+        }
+    }
+}
+
+impl<'a> Parsed<'a> {
+    /// Its packet, if it is metered.
+    pub(super) fn keyed(&self) -> Option<&Keyed<'a>> {
+        match &self.content {
+            Content::Packet(keyed) => Some(keyed),
+            Content::Refused(_) | Content::Unsupported => None,
+        }
+    }
+
+    /// The same, to be changed.
+    pub(super) fn keyed_mut(&mut self) -> Option<&mut Keyed<'a>> {
+        match &mut self.content {
+            Content::Packet(keyed) => Some(keyed),
+            Content::Refused(_) | Content::Unsupported => None,
         }
     }
 }
@@ -99,6 +120,7 @@ impl<'a> Keyed<'a> {
             side,
             shard: shard_of(&key),
             payload: payload.unwrap_or_default(),
+            guess: None,
         }
     }
 }

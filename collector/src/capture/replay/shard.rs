@@ -13,7 +13,7 @@ use super::{
     Form,
     meter::{Meter, Rings, Seen},
     nfstream::Arrival,
-    table::Handle,
+    table::{FlowTable, Handle},
 };
 use crate::{
     closing::{Closer, Pass, Records, Seeds, Table},
@@ -84,9 +84,9 @@ impl<F: Form> Shard<F> {
         }
     }
 
-    /// See [`super::table::FlowTable::fetch`].
-    pub(super) fn fetch(&self, key: &FlowKey) -> u64 {
-        self.meter.table.fetch(key)
+    /// The flow table.
+    pub(super) fn table(&self) -> &FlowTable {
+        &self.meter.table
     }
 
     /// Takes a packet.
@@ -212,8 +212,8 @@ struct LateAndSamples<'a, F: Form> {
 }
 
 impl<F: Form> Rings for LateAndSamples<'_, F> {
-    fn sample(&mut self, header: &SampleHeader, bytes: &[u8]) {
-        self.out.recorder.sample(header, bytes);
+    fn sample(&mut self, header: &SampleHeader, bytes: &[u8]) -> bool {
+        self.out.recorder.sample(header, bytes)
     }
 
     fn late(&mut self, key: &FlowKey, observation: &Observation) {

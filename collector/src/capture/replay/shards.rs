@@ -6,6 +6,7 @@ use super::{
     Form,
     meter::Seen,
     shard::{Formed, Shard},
+    table::Handle,
 };
 
 /// So many there are, whatever the number of workers: a shard's records depend on nothing else.
@@ -53,12 +54,18 @@ impl<F: Form> Shards<F> {
         }
     }
 
-    /// Has the flows of these keys at hand, by shard: see [`super::table::FlowTable::fetch`].
-    pub(super) fn fetch<'a>(&self, keys: impl Iterator<Item = (usize, &'a FlowKey)>) {
-        let fetched = keys.filter_map(|(shard, key)| {
+    /// Where the flow of this key may be.
+    pub(super) fn guess(&self, shard: usize, key: &FlowKey) -> Option<Handle> {
+        self.shards.get(shard / self.stride)?.table().guess(key)
+    }
+
+    /// Has the flows that were guessed at hand: memory answers many at a time as fast as one.
+    pub(super) fn fetch(&self, guesses: impl Iterator<Item = (usize, Option<Handle>)>) {
+        let fetched = guesses.filter_map(|(shard, guess)| {
             let shard = self.shards.get(shard / self.stride)?;
-            Some(shard.fetch(key))
+            Some(shard.table().flow(guess?).entry.last)
         });
+        // Nothing is done with it, which the compiler must not know.
         std::hint::black_box(fetched.fold(0_u64, u64::wrapping_add));
     }
 

@@ -25,8 +25,14 @@ impl Handle {
 
 /// Key, counters and times lie in its first 128 bytes: every packet touches two cache lines that
 /// processors fetch together.
-#[repr(align(128))]
-struct Slot(Flow);
+#[repr(C, align(128))]
+struct Slot {
+    flow: Flow,
+    /// Payload tells nothing more of the flow.
+    decided: bool,
+}
+
+const _: () = assert!(size_of::<Slot>() == 256);
 
 /// What of a slot packets do not touch.
 struct Plan {
@@ -88,16 +94,24 @@ impl FlowTable {
     #[must_use]
     pub fn find(&self, key: &FlowKey) -> Option<Handle> {
         let hash = self.hash(key);
-        let is_it = |handle: &Handle| self.slots[handle.index()].0.key == *key;
+        let is_it = |handle: &Handle| self.slots[handle.index()].flow.key == *key;
         self.keys.find(hash, is_it).copied()
     }
 
-    /// Looks the keys up for nothing but to have their flows at hand: memory answers many at a time
-    /// as fast as one. The number means nothing.
+    /// Where the key's flow probably is: a look at the index alone. [`FlowTable::confirm`] tells.
     #[must_use]
-    pub fn fetch(&self, key: &FlowKey) -> u64 {
-        let found = self.find(key);
-        found.map_or(0, |handle| self.flow(handle).entry.last)
+    pub fn guess(&self, key: &FlowKey) -> Option<Handle> {
+        self.keys.find(self.hash(key), |_| true).copied()
+    }
+
+    /// The key's flow, which is mostly where the guess says. A guess may be of any age.
+    #[must_use]
+    pub fn confirm(&self, guess: Option<Handle>, key: &FlowKey) -> Option<Handle> {
+        let place = guess.and_then(|guess| self.slots.get(guess.index()));
+        if place.is_some_and(|slot| slot.flow.key == *key) {
+            return guess;
+        }
+        self.find(key)
     }
 
     /// Puts in a flow whose key is not there; `None` where the table is full.
@@ -106,8 +120,11 @@ impl FlowTable {
             return None;
         }
         let hash = self.hash(key);
-        let flow = Flow { key: *key, entry };
-        let handle = self.place(Slot(flow), Plan { hash, due: 0 })?;
+        let slot = Slot {
+            flow: Flow { key: *key, entry },
+            decided: false,
+        };
+        let handle = self.place(slot, Plan { hash, due: 0 })?;
         let plans = &self.plans;
         self.keys
             .insert_unique(hash, handle, |handle| plans[handle.index()].hash);
@@ -129,18 +146,29 @@ impl FlowTable {
 
     /// The flow's entry. When a change brings its end closer, [`FlowTable::schedule`] follows.
     pub fn entry(&mut self, handle: Handle) -> &mut FlowEntry {
-        &mut self.slots[handle.index()].0.entry
+        &mut self.slots[handle.index()].flow.entry
+    }
+
+    /// Whether its payload may tell more.
+    #[must_use]
+    pub fn is_undecided(&self, handle: Handle) -> bool {
+        !self.slots[handle.index()].decided
+    }
+
+    /// Its payload has told all.
+    pub fn decide(&mut self, handle: Handle) {
+        self.slots[handle.index()].decided = true;
     }
 
     /// The flow.
     #[must_use]
     pub fn flow(&self, handle: Handle) -> &Flow {
-        &self.slots[handle.index()].0
+        &self.slots[handle.index()].flow
     }
 
     /// Sees to it that the flow is looked at as soon as it may be due.
     pub fn schedule(&mut self, handle: Handle) {
-        let entry = &self.slots[handle.index()].0.entry;
+        let entry = &self.slots[handle.index()].flow.entry;
         // A cut is committed by the next sweep.
         let deadline = if entry.state & state::CUT != 0 {
             0
@@ -205,6 +233,8 @@ impl FlowTable {
 
     /// Takes a flow out.
     pub fn delete(&mut self, handle: Handle) {
+        // No packet has this key: no guess finds the place.
+        self.slots[handle.index()].flow.key = FlowKey::default();
         let plan = &mut self.plans[handle.index()];
         plan.due = 0;
         let found = self.keys.find_entry(plan.hash, |other| *other == handle);

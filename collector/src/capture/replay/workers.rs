@@ -212,9 +212,12 @@ fn work<F: Form>(
     inbox: &Receiver<Batch>,
     outbox: &SyncSender<Answer<F>>,
 ) -> anyhow::Result<ShardSums> {
-    while let Ok(batch) = inbox.recv() {
-        for items in batch.items.chunks(AT_ONCE) {
-            shards.fetch(items.iter().map(|item| (item.shard, &item.seen.key)));
+    while let Ok(mut batch) = inbox.recv() {
+        for items in batch.items.chunks_mut(AT_ONCE) {
+            for item in items.iter_mut() {
+                item.seen.guess = shards.guess(item.shard, &item.seen.key);
+            }
+            shards.fetch(items.iter().map(|item| (item.shard, item.seen.guess)));
             for item in items {
                 let payload = batch.bytes.get(item.payload.clone()).unwrap_or_default();
                 let seen = Seen {
