@@ -10,7 +10,7 @@ use crate::{
 };
 
 /// Text that waits for a commit: each costs a sync, and a replay that is killed starts anew.
-const WAITING: usize = 8 << 20;
+const WAITING: usize = 4 << 20;
 
 /// What may be published of a record, as live.
 #[derive(Clone, Copy, Debug, Default)]

@@ -66,6 +66,7 @@ impl Plan {
         let countries = metering.countries()?;
         let mut sink = metering.sink(&countries)?;
         sink.limits.retention = Retention::keeps_all();
+        sink.limits.spool_text = FILE_TEXT;
         if !metering.sets_rotation() || args.each {
             // Hours pass as fast as a capture says; a file for each could be millions.
             sink.limits.spool_age = Duration::MAX;
@@ -211,6 +212,9 @@ fn unprotected_path(
         None => out.join(format!("unprotected-{}.ndjson.zst", sink.header.node)),
     }
 }
+
+/// Text of a file of records: what it takes to close one is all that a long capture adds.
+const FILE_TEXT: u64 = 16 << 20;
 
 /// One stream on its way.
 struct Stream<'a> {

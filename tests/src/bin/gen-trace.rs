@@ -38,11 +38,11 @@ struct Arguments {
     /// End after so many bytes of file, in the middle of flows
     #[arg(long, value_parser = number, value_name = "N")]
     bytes: Option<u64>,
-    /// Packets per second of packet time
-    #[arg(long, value_parser = number, default_value = "100k", value_name = "N")]
-    rate: u64,
+    /// Packets per second of packet time [default: 5k, as busy exits have it; syn-flood: 100k]
+    #[arg(long, value_parser = number, value_name = "N")]
+    rate: Option<u64>,
     /// Flows at a time
-    #[arg(long, value_parser = number, default_value = "1000", value_name = "N")]
+    #[arg(long, value_parser = number, default_value = "2000", value_name = "N")]
     concurrency: u64,
     /// Weight of each protocol by flows; one that is not named gets none. Default:
     /// tls=46,http=8,ssh=2,smtp=1,dns=20,quic=2,bittorrent=3,tor=4,unknown=4,failed=10
@@ -51,8 +51,9 @@ struct Arguments {
     /// Flows over IPv6, per cent
     #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u8).range(..=100))]
     ipv6: u8,
-    /// Packets of a flow that carries bulk, roughly, on average; sizes have a heavy tail
-    #[arg(long, default_value_t = 80, value_parser = clap::value_parser!(u32).range(1..))]
+    /// Packets of a flow that carries bulk, roughly, on average; sizes have a heavy tail. The default
+    /// makes about 80 kB for each flow of more than four packets, as three exits had in 2021
+    #[arg(long, default_value_t = 120, value_parser = clap::value_parser!(u32).range(1..))]
     mean_packets: u32,
     /// SYNs of 60 bytes without options, in place of 74 bytes (syn-flood)
     #[arg(long)]
@@ -67,7 +68,7 @@ struct Arguments {
 
 const EXAMPLES: &str = "Examples:
   cargo xtask gen-trace --out mix.pcap --truth mix.ndjson
-  cargo xtask gen-trace --out busy.pcap --packets 5M --concurrency 20k
+  cargo xtask gen-trace --out busy.pcap --packets 5M --concurrency 20k --rate 100k
   cargo xtask gen-trace --out web.pcap --flows 10k --share tls=80,http=20 --ipv6 0
   cargo xtask gen-trace --out flood.pcap --kind syn-flood --flows 3M
   cargo xtask gen-trace --out - --bytes 10G | collector replay - --out DIR
@@ -152,9 +153,17 @@ impl Arguments {
         };
         Ok(Trace {
             kind,
-            rate: self.rate,
+            rate: self.rate(),
             resolution,
             seed: self.seed,
+        })
+    }
+
+    /// Of an exit with 60 to 80 new flows a second; of a flood that ends within half a minute.
+    fn rate(&self) -> u64 {
+        self.rate.unwrap_or(match self.kind {
+            What::Mix => 5_000,
+            What::SynFlood => 100_000,
         })
     }
 
@@ -170,7 +179,7 @@ impl Arguments {
             ipv6: self.ipv6,
             mean_packets: f64::from(self.mean_packets),
         };
-        let (wait, linger) = (mix.longest_wait(self.rate), Timeouts::DEFAULT.linger);
+        let (wait, linger) = (mix.longest_wait(self.rate()), Timeouts::DEFAULT.linger);
         if wait * 1e9 > linger as f64 {
             return Err(format!(
                 "a flow would wait up to {wait:.1} s of packet time for its next packet, and a \

@@ -33,7 +33,7 @@ pub(crate) struct Arguments {
     #[arg(long, default_value = "5M", value_name = "N")]
     packets: String,
     /// Flows at a time in it.
-    #[arg(long, default_value = "20k", value_name = "N")]
+    #[arg(long, default_value = "2k", value_name = "N")]
     concurrency: String,
     /// Runs of each program, in turn; the table has medians.
     #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u8).range(1..), value_name = "N")]
