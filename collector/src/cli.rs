@@ -127,7 +127,7 @@ pub(crate) struct Replay {
     #[arg(long, value_name = "PREFIX")]
     pub(crate) host: Vec<String>,
     /// Threads that meter, beside the one that reads; 1: all on one; the result is the same
-    /// [default: the cores there are]
+    /// [default: one less than there are cores, but at least 1]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=64))]
     pub(crate) workers: Option<u16>,
     /// The summary as one JSON object

@@ -131,11 +131,14 @@ fn vantage(hosts: &[String]) -> anyhow::Result<Vantage> {
     Ok(Vantage::Host(prefixes.context("in --host")?))
 }
 
-/// As many as asked for, or as there are cores.
+/// As many as asked for, or as there are cores beside that of the one who reads. One worker needs
+/// no thread, and two share too little to make up for handing over every payload.
 fn workers(asked: Option<u16>) -> usize {
+    let cores = thread::available_parallelism().map_or(1, usize::from);
     match asked {
         Some(workers) => workers.into(),
-        None => thread::available_parallelism().map_or(1, usize::from),
+        None if cores > 2 => cores - 1,
+        None => 1,
     }
 }
 

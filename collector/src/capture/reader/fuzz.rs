@@ -60,8 +60,12 @@ fn read(source: Source, buffer: usize, batch: usize) -> Story {
     let mut captures = Captures::with_buffer(vec![source], buffer);
     let (mut frames, mut is_compression) = (Vec::new(), false);
     let damage = loop {
+        // Before the next is taken: a batch passes the bound, and may meet damage behind it.
+        if frames.len() >= MOST {
+            break None;
+        }
         match take(&mut captures, batch) {
-            Ok(taken) if taken.is_empty() || frames.len() >= MOST => break None,
+            Ok(taken) if taken.is_empty() => break None,
             Ok(taken) => frames.extend(taken),
             Err(CaptureError { offset, damage, .. }) => {
                 assert!(

@@ -20,6 +20,8 @@ const BATCH: usize = 1024;
 const AT_ONCE: usize = 32;
 /// Batches that wait for a worker.
 const WAITING: usize = 16;
+/// Answers that wait to be taken: each holds the records of half a second.
+const ANSWERS: usize = 3;
 
 /// A packet without its payload.
 struct Item {
@@ -107,7 +109,7 @@ impl<F: Form + 'static> Workers<F> {
         }
         self.asked += 1;
         // So few answers wait that no worker waits for its answers to be taken.
-        if self.asked < WAITING {
+        if self.asked < ANSWERS {
             return Ok(());
         }
         self.take(write)
@@ -153,7 +155,7 @@ impl<F: Form + 'static> Workers<F> {
 impl<F: Form + 'static> Worker<F> {
     fn start(shards: Shards<F>) -> anyhow::Result<Self> {
         let (batches, inbox) = sync_channel(WAITING);
-        let (outbox, answers) = sync_channel(WAITING + 1);
+        let (outbox, answers) = sync_channel(ANSWERS + 1);
         let thread = thread::Builder::new()
             .name("replay".to_owned())
             .spawn(move || work(shards, &inbox, &outbox))
