@@ -76,6 +76,7 @@ impl Model {
                 ifindex: LOOPBACK,
             },
             payload: payload.get(..at_hand).unwrap_or(payload),
+            payload_len: at_hand as u32,
             number: 0,
             guess: None,
         };

@@ -136,6 +136,9 @@ impl<F: Form + 'static, O: Output<F::Item>> Replay<F, O> {
     fn take(&mut self, parsed: &Parsed<'_>) -> anyhow::Result<()> {
         let now = self.clock.packet(parsed.stamp);
         self.tick(now)?;
+        if self.number.is_multiple_of(AT_MOST) {
+            self.collect()?;
+        }
         self.number += 1;
         let wire = parsed.wire;
         match &parsed.content {
@@ -166,6 +169,8 @@ impl<F: Form + 'static, O: Output<F::Item>> Replay<F, O> {
                 ifindex: 1,
             },
             payload: keyed.payload,
+            // Captured bytes fit a reader's buffer, which is far below 4 GiB.
+            payload_len: keyed.payload.len() as u32,
             number: self.number,
             guess: keyed.guess,
         };
@@ -187,14 +192,21 @@ impl<F: Form + 'static, O: Output<F::Item>> Replay<F, O> {
             return Ok(());
         }
         self.step = step;
-        let Some(engine) = &mut self.engine else {
+        if self.engine.is_none() {
             self.output.begin(now)?;
             self.engine = Some(self.start(now)?);
             return Ok(());
-        };
-        let (output, counted) = (&mut self.output, &mut self.counted);
-        engine.advance(step, |formed| counted.write(formed, output))?;
-        self.output.advance(step * STEP)
+        }
+        self.collect()
+    }
+
+    /// Takes the records that the shards hold.
+    fn collect(&mut self) -> anyhow::Result<()> {
+        if let Some(engine) = &mut self.engine {
+            let (output, counted) = (&mut self.output, &mut self.counted);
+            engine.advance(self.step, |formed| counted.write(formed, output))?;
+        }
+        self.output.advance(self.step * STEP)
     }
 
     /// Ends every flow; gives the output back.
@@ -264,8 +276,15 @@ impl<F: Form + 'static, O: Output<F::Item>> Replay<F, O> {
     }
 }
 
+/// Packets after which records are collected though no time has passed: a capture may claim that all
+/// came at once.
+const AT_MOST: u64 = 1 << 16;
+
 /// Ids of flows that late packets make: above the number of any packet.
 const LATE_IDS: u64 = 1 << 63;
 
 /// Flows whose payload is kept at a time: four times as many as live, since nobody waits.
 const UNDECIDED: usize = 32_768;
+
+#[cfg(test)]
+mod tests;

@@ -19,8 +19,10 @@ pub struct Seen<'a> {
     pub key: FlowKey,
     /// What the update rule looks at.
     pub observation: Observation,
-    /// Bytes of its transport payload that are at hand.
+    /// Bytes of its transport payload that are at hand, as far as a window can reach.
     pub payload: &'a [u8],
+    /// How many there are.
+    pub payload_len: u32,
     /// Its place among all packets: the id of the flow that it opens.
     pub number: u64,
     /// Where its flow may be.
@@ -115,10 +117,8 @@ impl Meter {
         let entry = self.table.entry(flow);
         let limit = entry.window_limit(seen.side);
         let window = &mut entry.directions[seen.side.index()].window;
-        // A frame is never 4 GiB.
-        let payload = packet.payload.len() as u32;
-        if let Some(piece) = window.admit(&seen.packet, payload, limit) {
-            let header = SampleHeader::of(entry, seen, payload, piece);
+        if let Some(piece) = window.admit(&seen.packet, packet.payload_len, limit) {
+            let header = SampleHeader::of(entry, seen, packet.payload_len, piece);
             self.books.samples += 1;
             if self.table.is_undecided(flow) && !rings.sample(&header, packet.payload) {
                 self.table.decide(flow);

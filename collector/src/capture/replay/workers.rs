@@ -6,6 +6,7 @@ use std::{
 };
 
 use anyhow::{Context, anyhow};
+use collector_common::flow::{WINDOW_OPENER, WINDOW_RESPONDER};
 
 use super::{
     Form,
@@ -16,7 +17,12 @@ use super::{
 
 /// Packets that go to a worker at a time.
 const BATCH: usize = 1024;
-/// Of them, those whose flows are fetched at a time.
+/// Payload bytes of a packet that a window can reach.
+const REACH: usize = WINDOW_OPENER as usize;
+const _: () = assert!(WINDOW_OPENER >= WINDOW_RESPONDER);
+/// Payload that goes to a worker at a time, about.
+const BATCH_BYTES: usize = 1 << 20;
+/// Packets whose flows are fetched at a time.
 const AT_ONCE: usize = 32;
 /// Batches that wait for a worker.
 const WAITING: usize = 16;
@@ -58,7 +64,8 @@ impl Batch {
 
     fn push(&mut self, shard: usize, seen: &Seen<'_>) {
         let start = self.bytes.len();
-        self.bytes.extend_from_slice(seen.payload);
+        let reach = seen.payload.get(..REACH).unwrap_or(seen.payload);
+        self.bytes.extend_from_slice(reach);
         self.items.push(Item {
             shard,
             seen: Seen {
@@ -170,7 +177,7 @@ impl<F: Form + 'static> Worker<F> {
 
     fn push(&mut self, shard: usize, seen: &Seen<'_>) -> anyhow::Result<()> {
         self.next.push(shard, seen);
-        if self.next.items.len() >= BATCH {
+        if self.next.items.len() >= BATCH || self.next.bytes.len() >= BATCH_BYTES {
             self.send(Then::GoOn)?;
         }
         Ok(())
