@@ -193,8 +193,10 @@ impl<F: Form + 'static, O: Output<F::Item>> Replay<F, O> {
             return Ok(());
         };
         let (output, counted) = (&mut self.output, &mut self.counted);
-        engine.advance(step, |formed| counted.write(formed, output))?;
-        self.output.advance(step * STEP)
+        match engine.advance(step, |formed| counted.write(formed, output))? {
+            Some(settled) => self.output.advance(settled * STEP),
+            None => Ok(()),
+        }
     }
 
     /// Ends every flow; gives the output back.
@@ -205,8 +207,11 @@ impl<F: Form + 'static, O: Output<F::Item>> Replay<F, O> {
         let now = self.clock.now();
         match self.engine.take() {
             None => self.output.begin(now)?,
-            Some(engine) => {
+            Some(mut engine) => {
                 let (output, counted) = (&mut self.output, &mut self.counted);
+                while let Some(settled) = engine.settle(|formed| counted.write(formed, output))? {
+                    output.advance(settled * STEP)?;
+                }
                 let sums = engine.finish(now, |formed| counted.write(formed, output))?;
                 self.count(&sums);
                 self.output.advance(now)?;
