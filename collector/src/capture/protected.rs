@@ -56,15 +56,19 @@ impl Protected {
         }
     }
 
-    /// Closes a file that is old or large enough.
+    /// Closes a file that is old or large enough, with what waits for it.
     fn rotate(&mut self) -> anyhow::Result<()> {
-        match &mut self.sink {
-            Some(sink) if sink.should_rotate(self.now) => {
-                sink.commit(Outside::default())?;
-                Ok(sink.rotate(self.clock.moment(self.now))?)
-            }
-            _ => Ok(()),
+        let Some(sink) = &mut self.sink else {
+            return Ok(());
+        };
+        if sink.is_old(self.now) || sink.should_rotate(self.now) {
+            sink.commit(Outside::default())?;
         }
+        // Asked again: an old file in which nothing is stays open.
+        if sink.should_rotate(self.now) {
+            sink.rotate(self.clock.moment(self.now))?;
+        }
+        Ok(())
     }
 }
 

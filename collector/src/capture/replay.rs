@@ -202,11 +202,14 @@ impl<F: Form + 'static, O: Output<F::Item>> Replay<F, O> {
 
     /// Takes the records that the shards hold.
     fn collect(&mut self) -> anyhow::Result<()> {
-        if let Some(engine) = &mut self.engine {
-            let (output, counted) = (&mut self.output, &mut self.counted);
-            engine.advance(self.step, |formed| counted.write(formed, output))?;
+        let Some(engine) = &mut self.engine else {
+            return Ok(());
+        };
+        let (output, counted) = (&mut self.output, &mut self.counted);
+        match engine.advance(self.step, |formed| counted.write(formed, output))? {
+            Some(settled) => self.output.advance(settled * STEP),
+            None => Ok(()),
         }
-        self.output.advance(self.step * STEP)
     }
 
     /// Ends every flow; gives the output back.
@@ -217,8 +220,11 @@ impl<F: Form + 'static, O: Output<F::Item>> Replay<F, O> {
         let now = self.clock.now();
         match self.engine.take() {
             None => self.output.begin(now)?,
-            Some(engine) => {
+            Some(mut engine) => {
                 let (output, counted) = (&mut self.output, &mut self.counted);
+                while let Some(settled) = engine.settle(|formed| counted.write(formed, output))? {
+                    output.advance(settled * STEP)?;
+                }
                 let sums = engine.finish(now, |formed| counted.write(formed, output))?;
                 self.count(&sums);
                 self.output.advance(now)?;

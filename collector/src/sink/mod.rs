@@ -68,6 +68,13 @@ pub struct Limits {
     pub retention: Retention,
 }
 
+impl Limits {
+    /// Of a spool, nanoseconds.
+    fn age(&self) -> u64 {
+        u64::try_from(self.spool_age.as_nanos()).unwrap_or(u64::MAX)
+    }
+}
+
 impl Default for Limits {
     fn default() -> Self {
         Self {
@@ -217,8 +224,13 @@ impl Sink {
     #[must_use]
     pub fn should_rotate(&self, now: u64) -> bool {
         let limits = &self.config.limits;
-        let age = u64::try_from(limits.spool_age.as_nanos()).unwrap_or(u64::MAX);
-        self.spool.is_due(now, age, limits.spool_text)
+        self.spool.is_due(now, limits.age(), limits.spool_text)
+    }
+
+    /// Whether the spool is old enough to be closed, should there be anything in it.
+    #[must_use]
+    pub fn is_old(&self, now: u64) -> bool {
+        self.spool.is_old(now, self.config.limits.age())
     }
 
     /// Opens the next spool and closes this one, and those that could not be closed before.

@@ -115,8 +115,12 @@ impl Spool {
 
     /// Whether it holds records and is `max_age` nanoseconds old or has `max_text` bytes of text.
     pub(super) fn is_due(&self, now: u64, max_age: u64, max_text: u64) -> bool {
-        let age = now.saturating_sub(self.opened);
-        self.used && (age >= max_age || self.text >= max_text)
+        self.used && (self.is_old(now, max_age) || self.text >= max_text)
+    }
+
+    /// Whether it is `max_age` nanoseconds old.
+    pub(super) fn is_old(&self, now: u64, max_age: u64) -> bool {
+        now.saturating_sub(self.opened) >= max_age
     }
 }
 

@@ -38,15 +38,28 @@ impl<F: Form + 'static> Engine<F> {
         }
     }
 
-    /// Hands records up to `step` to `write`; those on workers may come with a later call.
-    pub(super) fn advance(&mut self, step: u64, write: impl Write<F>) -> anyhow::Result<()> {
+    /// Hands records up to `step` to `write`, or, from workers, those up to an earlier step; gives
+    /// the step up to which none is missing now, where it is a new one.
+    pub(super) fn advance(
+        &mut self,
+        step: u64,
+        write: impl Write<F>,
+    ) -> anyhow::Result<Option<u64>> {
         match self {
-            Self::Here(shards) => shards.advance(step, write),
+            Self::Here(shards) => shards.advance(step, write).map(|()| Some(step)),
             Self::There(workers) => workers.advance(step, write),
         }
     }
 
-    /// Ends every flow and hands all records that are left to `write`.
+    /// The same for a step that was asked for before; `None` where none waits.
+    pub(super) fn settle(&mut self, write: impl Write<F>) -> anyhow::Result<Option<u64>> {
+        match self {
+            Self::Here(_) => Ok(None),
+            Self::There(workers) => workers.settle(write),
+        }
+    }
+
+    /// Ends every flow and hands its record to `write`, when all steps are settled.
     pub(super) fn finish(self, now: u64, write: impl Write<F>) -> anyhow::Result<ShardSums> {
         match self {
             Self::Here(mut shards) => {

@@ -1,6 +1,7 @@
 //! The shards on threads of their own; the one that reads parses and hands out.
 
 use std::{
+    collections::VecDeque,
     sync::mpsc::{Receiver, RecvError, SendError, SyncSender, sync_channel},
     thread::{self, JoinHandle},
 };
@@ -90,8 +91,8 @@ struct Worker<F: Form> {
 /// Threads that take packets by shard.
 pub(super) struct Workers<F: Form> {
     workers: Vec<Worker<F>>,
-    /// Calls of [`Workers::advance`] whose records have not been taken.
-    asked: usize,
+    /// Steps up to which records were asked for and have not been taken, oldest first.
+    asked: VecDeque<u64>,
 }
 
 impl<F: Form + 'static> Workers<F> {
@@ -100,7 +101,7 @@ impl<F: Form + 'static> Workers<F> {
         let workers = shards.into_iter().map(Worker::start);
         Ok(Self {
             workers: workers.collect::<anyhow::Result<_>>()?,
-            asked: 0,
+            asked: VecDeque::new(),
         })
     }
 
@@ -109,17 +110,31 @@ impl<F: Form + 'static> Workers<F> {
         self.workers[index].push(shard, seen)
     }
 
-    /// Asks for the records up to `step`; hands those of an earlier call to `write`.
-    pub(super) fn advance(&mut self, step: u64, write: impl Write<F>) -> anyhow::Result<()> {
+    /// Asks for the records up to `step`; hands those of an earlier call to `write` and gives its
+    /// step.
+    pub(super) fn advance(
+        &mut self,
+        step: u64,
+        write: impl Write<F>,
+    ) -> anyhow::Result<Option<u64>> {
         for worker in &mut self.workers {
             worker.send(Then::Advance(step))?;
         }
-        self.asked += 1;
+        self.asked.push_back(step);
         // So few answers wait that no worker waits for its answers to be taken.
-        if self.asked < ANSWERS {
-            return Ok(());
+        if self.asked.len() < ANSWERS {
+            return Ok(None);
         }
-        self.take(write)
+        self.settle(write)
+    }
+
+    /// Hands the records of the oldest call that waits to `write`; gives its step.
+    pub(super) fn settle(&mut self, write: impl Write<F>) -> anyhow::Result<Option<u64>> {
+        let step = self.asked.pop_front();
+        if step.is_some() {
+            self.take(write)?;
+        }
+        Ok(step)
     }
 
     /// The oldest answer of each worker, in the order of shards.
@@ -128,7 +143,6 @@ impl<F: Form + 'static> Workers<F> {
         for worker in &mut self.workers {
             answers.push(worker.answer()?.into_iter());
         }
-        self.asked -= 1;
         // Shard after shard comes from worker after worker.
         let mut turns = (0..answers.len()).cycle();
         while let Some(formed) = turns.next().and_then(|worker| answers[worker].next()) {
@@ -137,20 +151,12 @@ impl<F: Form + 'static> Workers<F> {
         Ok(())
     }
 
-    /// Ends every flow and hands all records that are left to `write`.
-    pub(super) fn finish(
-        mut self,
-        now: u64,
-        mut write: impl Write<F>,
-    ) -> anyhow::Result<ShardSums> {
-        while self.asked > 0 {
-            self.take(&mut write)?;
-        }
+    /// Ends every flow and hands its record to `write`. No call waits any more.
+    pub(super) fn finish(mut self, now: u64, write: impl Write<F>) -> anyhow::Result<ShardSums> {
         for worker in &mut self.workers {
             worker.send(Then::Finish(now))?;
         }
-        self.asked += 1;
-        self.take(&mut write)?;
+        self.take(write)?;
         let mut sums = ShardSums::default();
         for worker in &mut self.workers {
             sums = sums.plus(worker.join()?);
