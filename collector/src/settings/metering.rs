@@ -61,7 +61,7 @@ pub struct Metering {
     /// What trails behind FIN or RST still counts for so long [default: 2]
     #[arg(long, value_name = "SECONDS")]
     pub(super) linger: Option<u64>,
-    /// A file is closed after so long [default: 3600]
+    /// A file is closed after so long [default: 3600; of a replay by size alone]
     #[arg(long, value_name = "SECONDS")]
     pub(super) rotate_after: Option<u64>,
     /// Give failed flows (four packets or fewer) lines too, instead of counters alone

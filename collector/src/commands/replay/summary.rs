@@ -162,7 +162,7 @@ impl Summary {
         );
         ensure!(
             self.damaged == 0,
-            "{} captures could not be read to their end; what comes before the damage is written",
+            "captures that could not be read to their end: {}; what comes before the damage is written",
             self.damaged
         );
         Ok(())
