@@ -44,6 +44,12 @@ static BINARY: LazyLock<PathBuf> = LazyLock::new(|| {
     profile.join("collector")
 });
 
+/// The program, without arguments yet.
+#[must_use]
+pub fn program() -> Command {
+    Command::new(&*BINARY)
+}
+
 /// Folders that one test's agents share.
 #[derive(Debug)]
 pub struct Home {

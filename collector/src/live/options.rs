@@ -68,7 +68,7 @@ impl FromStr for Exclusion {
         let address: IpAddr = address
             .parse()
             .ok()
-            .context("an exclusion starts with an IP address, as in 192.0.2.0/24:22")?;
+            .context("no IP address in front; write a prefix, as in 192.0.2.0/24")?;
         let (version, octets, bits) = octets_of(address);
         let length = match length {
             Some(length) => length

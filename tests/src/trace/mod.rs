@@ -22,7 +22,7 @@ use std::io::{self, Write};
 pub use self::{
     flood::Flood,
     mix::{Limit, Mix},
-    pcap::{HEADER_LEN, RECORD_HEADER_LEN, Resolution},
+    pcap::{HEADER_LEN, Pcap, RECORD_HEADER_LEN, Resolution},
     protocols::names as protocol_names,
     share::{Shares, UnknownProtocol},
     truth::Totals,

@@ -24,13 +24,17 @@ pub enum Resolution {
 }
 
 /// Writes a capture.
-pub(super) struct Pcap<'a> {
+pub struct Pcap<'a> {
     out: BufWriter<&'a mut dyn Write>,
     resolution: Resolution,
 }
 
 impl<'a> Pcap<'a> {
-    pub(super) fn create(out: &'a mut dyn Write, resolution: Resolution) -> io::Result<Self> {
+    /// Begins one.
+    ///
+    /// # Errors
+    /// As those of `out`.
+    pub fn create(out: &'a mut dyn Write, resolution: Resolution) -> io::Result<Self> {
         let mut out = BufWriter::with_capacity(1 << 20, out);
         let magic: u32 = match resolution {
             Resolution::Micro => 0xa1b2_c3d4,
@@ -44,8 +48,11 @@ impl<'a> Pcap<'a> {
         Ok(Self { out, resolution })
     }
 
-    /// `time` since 1970; no longer than a u32 of seconds holds.
-    pub(super) fn write(&mut self, time: Duration, frame: &[u8]) -> io::Result<()> {
+    /// Adds a frame; `time` since 1970.
+    ///
+    /// # Errors
+    /// As those of the output, and a time or frame that the file's numbers can't hold.
+    pub fn write(&mut self, time: Duration, frame: &[u8]) -> io::Result<()> {
         let seconds = u32::try_from(time.as_secs()).map_err(io::Error::other)?;
         let fraction = match self.resolution {
             Resolution::Micro => time.subsec_micros(),
@@ -58,7 +65,11 @@ impl<'a> Pcap<'a> {
         self.out.write_all(frame)
     }
 
-    pub(super) fn finish(mut self) -> io::Result<()> {
+    /// Ends it.
+    ///
+    /// # Errors
+    /// As those of the output.
+    pub fn finish(mut self) -> io::Result<()> {
         self.out.flush()
     }
 }

@@ -1,0 +1,11 @@
+//! `collector replay` as its user sees it: the program, on captures made by rule. It needs neither
+//! rights nor a network.
+
+mod choices;
+mod damage;
+mod large;
+mod made;
+mod outputs;
+mod place;
+mod privacy;
+mod usage;
