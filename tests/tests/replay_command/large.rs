@@ -78,7 +78,7 @@ fn peaks(bytes: u64, flags: &str) -> Result<[u64; 2]> {
 /// Bytes of a stream: many times what the program holds of it; 10 GB with `COLLECTOR_FULL=1`.
 fn length() -> u64 {
     let full = env::var("COLLECTOR_FULL").is_ok_and(|value| value == "1");
-    if full { 10_000_000_000 } else { 200_000_000 }
+    if full { 10_000_000_000 } else { 130_000_000 }
 }
 
 #[test]
@@ -92,9 +92,8 @@ fn memory_does_not_grow_with_the_length_of_a_stream() -> Result<()> {
     Ok(())
 }
 
-/// Peak memory with default flags, bytes. Most is needed when a file with 64 MiB of text is closed:
-/// 10 GB of this mix took 420 MB, of which all but 25 MB are for that.
-const BOUND: u64 = 512 << 20;
+/// Peak memory with default flags, bytes. Most is needed when a file with 16 MiB of text is closed.
+const BOUND: u64 = 256 << 20;
 
 #[test]
 fn memory_has_a_bound_whatever_the_length_of_the_files() -> Result<()> {
