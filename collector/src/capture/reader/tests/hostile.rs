@@ -9,6 +9,19 @@ fn every_seed_is_read_alike_in_large_and_small_portions() {
     }
 }
 
+/// Found by the fuzzer: batches met the damage behind its bound, single frames did not.
+#[test]
+fn damage_behind_thousands_of_empty_packets_is_met_alike_by_frames_and_by_batches() {
+    let header = [0xd4, 0xc3, 0xb2, 0xa1, 2, 0, 4, 0];
+    let snap_len_and_link = [0xff, 0xff, 0, 0, 1, 0, 0, 0];
+    let mut capture = [header, [0; 8], snap_len_and_link].concat();
+    for packets in 1_990..2_010 {
+        capture.resize(24 + packets * 16, 0);
+        captures(&capture);
+        captures(&[capture.as_slice(), &[0; 9]].concat());
+    }
+}
+
 proptest! {
     #[test]
     fn random_bytes_come_to_an_end(
