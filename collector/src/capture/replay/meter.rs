@@ -1,6 +1,8 @@
 //! The packet programs on the host: what `meter` of the kernel's side does with a packet, with
 //! the same rules and a table in memory.
 
+use std::borrow::Cow;
+
 use collector_common::{
     books::{Books, Reason},
     event::SampleHeader,
@@ -127,10 +129,10 @@ impl Meter {
     }
 
     /// The packet as the update rule is to see it.
-    fn ruled(&self, seen: &Observation) -> Observation {
-        let mut ruled = *seen;
+    fn ruled<'a>(&self, seen: &'a Observation) -> Cow<'a, Observation> {
+        let mut ruled = Cow::Borrowed(seen);
         if !self.heeds_flags {
-            ruled.packet.tcp_flags = 0;
+            ruled.to_mut().packet.tcp_flags = 0;
         }
         ruled
     }
