@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use anyhow::{anyhow, bail, ensure};
 use clap::Args;
-use serde::Deserialize;
+use serde::{Deserialize, de::DeserializeOwned};
 
 mod metering;
 
@@ -18,7 +18,8 @@ use crate::{
 
 /// Flags and file keys alike. What is absent has the default that the help names.
 #[derive(Args, Clone, Default, Deserialize)]
-// Unknown keys are found before: serde can't refuse them beside a flattened part.
+// Unknown keys are found before; those of `metering` are read apart, since a flattened part's
+// errors name no key.
 #[serde(default, rename_all = "kebab-case")]
 pub struct Settings {
     /// Interface to meter; repeat it for more
@@ -26,7 +27,7 @@ pub struct Settings {
     iface: Vec<String>,
     /// What replay has, too.
     #[command(flatten)]
-    #[serde(flatten)]
+    #[serde(skip)]
     metering: Metering,
     /// Hook for what comes in: auto is tc, which is exact on every driver [default: auto]
     #[arg(long, value_enum)]
@@ -82,8 +83,11 @@ impl Settings {
             table.get("exclude").is_none_or(strings),
             "`exclude` is a list of strings, as in [\"192.0.2.0/24:22\"]"
         );
-        let settings = toml::Value::Table(table).try_into();
-        settings.map_err(|error: toml::de::Error| anyhow!("{}", one_line(&error.to_string())))
+        let metering = read(table.clone())?;
+        Ok(Self {
+            metering,
+            ..read(table)?
+        })
     }
 
     /// Where `flags` are silent, these speak.
@@ -149,6 +153,12 @@ impl Settings {
     pub fn run_dir(&self) -> PathBuf {
         self.run_dir.clone().unwrap_or_else(|| RUN_ROOT.into())
     }
+}
+
+/// Those keys of `table` that the type has.
+fn read<T: DeserializeOwned>(table: toml::Table) -> anyhow::Result<T> {
+    let read = toml::Value::Table(table).try_into();
+    read.map_err(|error: toml::de::Error| anyhow!("{}", one_line(&error.to_string())))
 }
 
 /// Without the lines at fault, which the library would show: they may hold addresses.
@@ -236,6 +246,15 @@ mod tests {
             let error = format!("{:#}", Settings::from_toml(text).unwrap_err());
             assert!(!error.contains("198.51"), "{error}");
             assert_eq!(error.lines().count(), 1, "{error}");
+        }
+    }
+
+    #[test]
+    fn a_value_of_the_wrong_kind_is_told_with_its_key() {
+        for key in ["table-size", "late-ring"] {
+            let text = format!("{key} = \"many\"");
+            let error = Settings::from_toml(&text).unwrap_err().to_string();
+            assert!(error.contains(&format!("`{key}`")), "{error}");
         }
     }
 
