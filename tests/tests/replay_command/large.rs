@@ -92,7 +92,8 @@ fn memory_does_not_grow_with_the_length_of_a_stream() -> Result<()> {
     Ok(())
 }
 
-/// Peak memory with default flags, bytes. Most is needed when a file with 16 MiB of text is closed.
+/// Peak memory with default flags, bytes. Most is needed when a file with 16 MiB of text is closed:
+/// 10 GB of a mix took 100 MB.
 const BOUND: u64 = 256 << 20;
 
 #[test]
