@@ -126,6 +126,20 @@ impl Books {
         })
     }
 
+    /// Counts as seen. A capture's packets stand with those that came in.
+    #[inline(always)]
+    pub fn see(&mut self, hook: Hook, wire: Tally) {
+        self.seen[hook as usize & 1].add(wire);
+    }
+
+    /// Counts as not metered.
+    #[inline(always)]
+    pub fn refuse(&mut self, reason: Reason, wire: Tally) {
+        if let Some(tally) = self.reasons.get_mut(reason as usize) {
+            tally.add(wire);
+        }
+    }
+
     /// Seen on both hooks.
     #[must_use]
     pub fn seen_total(&self) -> Tally {

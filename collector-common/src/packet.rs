@@ -98,6 +98,16 @@ pub struct Packet {
 }
 
 impl Packet {
+    /// Payload in `frame`, as far as [`Packet::payload_in`] says.
+    #[must_use]
+    pub fn payload_of<'a>(&self, frame: &'a [u8]) -> &'a [u8] {
+        let len = u32::try_from(frame.len()).unwrap_or(u32::MAX);
+        let payload = frame.get(self.payload as usize..).unwrap_or_default();
+        payload
+            .get(..self.payload_in(len) as usize)
+            .unwrap_or(payload)
+    }
+
     /// Payload bytes of a frame of `frame` bytes; without Ethernet padding, never more than the
     /// frame holds.
     #[inline(always)]
@@ -126,6 +136,17 @@ pub enum Refusal {
 pub const ETHERTYPE_IPV4: u16 = 0x0800;
 /// IPv6 behind a link header.
 pub const ETHERTYPE_IPV6: u16 = 0x86dd;
+impl Refusal {
+    /// What the frame is counted under when no more of its bytes can be had.
+    #[must_use]
+    pub fn reason(self) -> Reason {
+        match self {
+            Self::Short => Reason::Malformed,
+            Self::Reason(reason) => reason,
+        }
+    }
+}
+
 /// IPv6 extension header numbers (RFC 8200, section 4; RFC 4302; RFC 6275; RFC 7401; RFC 5533).
 mod extension {
     pub(super) const HOP_BY_HOP: u8 = 0;

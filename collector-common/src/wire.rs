@@ -18,6 +18,13 @@ pub struct Tally {
 }
 
 impl Tally {
+    /// Adds that to this; for one owner.
+    #[inline(always)]
+    pub fn add(&mut self, other: Self) {
+        self.packets += other.packets;
+        self.bytes += other.bytes;
+    }
+
     /// This plus that.
     #[must_use]
     pub fn plus(self, other: Self) -> Self {

@@ -6,7 +6,7 @@ use collector_common::{
     event::{Late, LateKind, SampleHeader},
     flow::{FlowEntry, Observation, Outcome},
     key::FlowKey,
-    packet::{Packet, Refusal, protocol},
+    packet::{Refusal, protocol},
 };
 
 use crate::{
@@ -23,7 +23,7 @@ pub fn meter<F: Frame>(frame: &F, hook: Hook) {
     };
     let parsed = headers(frame, settings::link(), packet);
     let wire = frame.wire(packet);
-    books::see(books, hook, wire);
+    books.see(hook, wire);
     match parsed {
         Ok(()) => {
             let (key, side) = FlowKey::of(packet);
@@ -39,8 +39,8 @@ pub fn meter<F: Frame>(frame: &F, hook: Hook) {
             };
             add(frame, books, &key, &seen);
         }
-        Err(Refusal::Reason(reason)) => books::refuse(books, reason, wire),
-        Err(Refusal::Short) => books::refuse(books, Reason::Malformed, wire),
+        Err(Refusal::Reason(reason)) => books.refuse(reason, wire),
+        Err(Refusal::Short) => books.refuse(Reason::Malformed, wire),
     }
 }
 
@@ -48,7 +48,7 @@ pub fn meter<F: Frame>(frame: &F, hook: Hook) {
 fn add<F: Frame>(frame: &F, books: &mut Books, key: &FlowKey, seen: &Observation) {
     let found = match flows::find(key) {
         None if excluded::covers(key) => {
-            return books::refuse(books, Reason::Excluded, seen.wire);
+            return books.refuse(Reason::Excluded, seen.wire);
         }
         None => open(frame, books, key, seen),
         found => found,
@@ -60,7 +60,7 @@ fn add<F: Frame>(frame: &F, books: &mut Books, key: &FlowKey, seen: &Observation
     match entry.observe::<Atomic>(seen) {
         Outcome::Counted => sample(frame, books, entry, seen),
         Outcome::Late => late::send(books, late_record(frame, key, seen), LateKind::Closing),
-        Outcome::OtherInterface => books::refuse(books, Reason::OtherInterface, seen.wire),
+        Outcome::OtherInterface => books.refuse(Reason::OtherInterface, seen.wire),
     }
 }
 

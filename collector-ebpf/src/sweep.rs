@@ -99,7 +99,7 @@ fn plant(seed: &Flow) -> bool {
         None => flows::insert_new(&seed.key, &seed.entry),
     };
     if planted {
-        books::add(&mut books.settled, wire);
+        books.settled.add(wire);
     }
     planted
 }

@@ -3,7 +3,7 @@
 
 use collector_common::{
     books::Reason,
-    packet::{Link, Packet, Refusal, parse, protocol, tcp},
+    packet::{Link, Packet, parse, protocol, tcp},
 };
 
 use crate::{
@@ -66,8 +66,7 @@ impl Verdict {
     pub fn of(frame: &[u8], link: Link) -> Self {
         match parse(frame, link) {
             Ok(packet) => Self::Packet(Outline::from(&packet)),
-            Err(Refusal::Short) => Self::Reason(Reason::Malformed),
-            Err(Refusal::Reason(reason)) => Self::Reason(reason),
+            Err(refusal) => Self::Reason(refusal.reason()),
         }
     }
 }

@@ -4,11 +4,11 @@ use std::mem;
 
 use collector::capture::replay::{FlowTable, Meter, Rings, Seen};
 use collector_common::{
-    books::{Books, Hook, Reason},
+    books::{Books, Hook},
     event::SampleHeader,
     flow::{FlowEntry, Observation},
     key::FlowKey,
-    packet::{Link, Refusal, parse},
+    packet::{Link, parse},
     settings::Timeouts,
     wire::Tally,
 };
@@ -48,23 +48,16 @@ impl Model {
             bytes: frame.len() as u64,
         };
         let books = &mut self.meter.books;
-        let seen = &mut books.seen[self.hook as usize];
-        *seen = seen.plus(wire);
+        books.see(self.hook, wire);
         let packet = match parse(frame, self.link) {
             Ok(packet) => packet,
             Err(refusal) => {
-                let reason = match refusal {
-                    Refusal::Short => Reason::Malformed,
-                    Refusal::Reason(reason) => reason,
-                };
-                let refused = &mut books.reasons[reason as usize];
-                *refused = refused.plus(wire);
+                books.refuse(refusal.reason(), wire);
                 return None;
             }
         };
         let (key, side) = FlowKey::of(&packet);
-        let payload = frame.get(packet.payload as usize..).unwrap_or_default();
-        let at_hand = packet.payload_in(frame.len() as u32) as usize;
+        let payload = packet.payload_of(frame);
         let seen = Seen {
             key,
             observation: Observation {
@@ -75,8 +68,8 @@ impl Model {
                 hook: self.hook,
                 ifindex: LOOPBACK,
             },
-            payload: payload.get(..at_hand).unwrap_or(payload),
-            payload_len: at_hand as u32,
+            payload,
+            payload_len: payload.len() as u32,
             number: 0,
             guess: None,
         };

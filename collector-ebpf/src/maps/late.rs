@@ -10,7 +10,6 @@ use collector_common::{
     event::{Late, LateKind},
 };
 
-use super::books;
 use crate::settings;
 
 #[map]
@@ -24,10 +23,10 @@ pub fn send(books: &mut Books, mut record: Late, kind: LateKind) {
             LateKind::Closing => Reason::LateLost,
             LateKind::Overflow => Reason::OverflowLost,
         };
-        books::refuse(books, reason, record.wire);
+        books.refuse(reason, record.wire);
         return;
     };
-    books::add(&mut books.late, record.wire);
+    books.late.add(record.wire);
     record.sent = books.late;
     record.kind = kind as u8;
     room.write(record);

@@ -143,21 +143,16 @@ impl<F: Form + 'static, O: Output<F::Item>> Replay<F, O> {
         let wire = parsed.wire;
         match &parsed.content {
             Content::Packet(keyed) => return self.meter(keyed, wire, now),
-            Content::Refused(reason) => {
-                let refused = &mut self.counted.books.reasons[*reason as usize];
-                *refused = refused.plus(wire);
-            }
-            Content::Unsupported => {
-                self.counted.unsupported = self.counted.unsupported.plus(wire);
-            }
+            Content::Refused(reason) => self.counted.books.refuse(*reason, wire),
+            Content::Unsupported => self.counted.unsupported.add(wire),
         }
-        self.see(Hook::Capture, wire);
+        self.counted.books.see(Hook::Capture, wire);
         Ok(())
     }
 
     fn meter(&mut self, keyed: &Keyed<'_>, wire: Tally, now: u64) -> anyhow::Result<()> {
         let hook = self.config.vantage.hook(&keyed.packet);
-        self.see(hook, wire);
+        self.counted.books.see(hook, wire);
         let seen = Seen {
             key: keyed.key,
             observation: Observation {
@@ -178,11 +173,6 @@ impl<F: Form + 'static, O: Output<F::Item>> Replay<F, O> {
             Some(engine) => engine.meter(keyed.shard, &seen),
             None => Ok(()),
         }
-    }
-
-    fn see(&mut self, hook: Hook, wire: Tally) {
-        let seen = &mut self.counted.books.seen[hook as usize & 1];
-        *seen = seen.plus(wire);
     }
 
     /// Does what is due before a packet of this time.

@@ -82,7 +82,7 @@ impl Meter {
             .iter()
             .any(|rule| rule.excludes(&packet.key))
         {
-            return self.refuse(Reason::Excluded, seen);
+            return self.books.refuse(Reason::Excluded, seen.wire);
         }
         let entry = FlowEntry::opened_by(&self.ruled(seen), packet.number, NO_USER);
         let Some(flow) = self.table.insert(&packet.key, entry) else {
@@ -103,7 +103,7 @@ impl Meter {
         match outcome {
             Outcome::Counted => self.sample(flow, packet, rings),
             Outcome::Late => self.late(packet, rings),
-            Outcome::OtherInterface => self.refuse(Reason::OtherInterface, seen),
+            Outcome::OtherInterface => self.books.refuse(Reason::OtherInterface, seen.wire),
         }
         if sooner || outcome == Outcome::Late {
             self.table.schedule(flow);
@@ -138,12 +138,7 @@ impl Meter {
     }
 
     fn late(&mut self, packet: &Seen<'_>, rings: &mut impl Rings) {
-        self.books.late = self.books.late.plus(packet.observation.wire);
+        self.books.late.add(packet.observation.wire);
         rings.late(&packet.key, &packet.observation);
-    }
-
-    fn refuse(&mut self, reason: Reason, seen: &Observation) {
-        let refused = &mut self.books.reasons[reason as usize];
-        *refused = refused.plus(seen.wire);
     }
 }

@@ -3,7 +3,7 @@
 use collector_common::{
     books::Reason,
     key::{FlowKey, Side},
-    packet::{Link, Packet, Refusal, parse},
+    packet::{Link, Packet, parse},
     wire::Tally,
 };
 
@@ -99,8 +99,7 @@ impl<'a> Content<'a> {
         };
         match parsed {
             Ok(view) => Self::Packet(Keyed::of(&view)),
-            Err(Refusal::Short) => Self::Refused(Reason::Malformed),
-            Err(Refusal::Reason(reason)) => Self::Refused(reason),
+            Err(refusal) => Self::Refused(refusal.reason()),
         }
     }
 }
@@ -110,16 +109,12 @@ impl<'a> Keyed<'a> {
         let packet = view.packet;
         let (mut key, side) = FlowKey::of(&packet);
         key.reserved = view.vlan.to_be_bytes();
-        // Captured bytes fit a reader's buffer, which is far below 4 GiB.
-        let at_hand = packet.payload_in(view.bytes.len() as u32) as usize;
-        let payload = view.bytes.get(packet.payload as usize..);
-        let payload = payload.and_then(|payload| payload.get(..at_hand));
         Self {
             packet,
             key,
             side,
             shard: shard_of(&key),
-            payload: payload.unwrap_or_default(),
+            payload: packet.payload_of(view.bytes),
             guess: None,
         }
     }

@@ -1,16 +1,12 @@
 //! Progress of a replay, for a person at a terminal; silent otherwise.
 
-use std::{
-    cell::Cell,
-    io::{self, IsTerminal},
-};
+use std::io::{self, IsTerminal};
 
 use indicatif::{HumanCount, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 /// A line on standard error: bytes, rate, time left.
 pub(super) struct Progress {
     bar: ProgressBar,
-    bytes: Cell<u64>,
 }
 
 impl Progress {
@@ -30,19 +26,15 @@ impl Progress {
         if let Ok(style) = ProgressStyle::with_template(template) {
             bar.set_style(style);
         }
-        Self {
-            bar,
-            bytes: Cell::new(0),
-        }
+        Self { bar }
     }
 
     /// Bytes of all captures that are done.
     pub(super) fn bytes(&self) -> u64 {
-        self.bytes.get()
+        self.bar.position()
     }
 
     pub(super) fn look(&self, bytes: u64, packets: u64) {
-        self.bytes.set(bytes);
         self.bar.set_position(bytes);
         let seconds = self.bar.elapsed().as_secs_f64().max(0.001);
         // A rate for a person.

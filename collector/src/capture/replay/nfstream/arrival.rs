@@ -41,7 +41,7 @@ impl Arrival {
         packet: &Seen<'_>,
         records: &mut impl Records,
     ) {
-        let Some(handle) = meter.table.find(&packet.key) else {
+        let Some(handle) = meter.table.confirm(packet.guess, &packet.key) else {
             return;
         };
         let flow = *meter.table.flow(handle);
