@@ -1,27 +1,35 @@
 //! One undecided flow: from payload pieces to an [`Inspection`].
 
 use collector_common::{
-    flow::{WINDOW_OPENER, WINDOW_RESPONDER, WINDOW_SEGMENTS},
+    flow::{WINDOW_OPENER, WINDOW_RESPONDER},
     packet::protocol,
 };
 
 use super::{
-    Inspection, by_port,
-    reassembly::Stream,
-    registry::{DISSECTORS, Dissector, Facts, Finding, Service, Speech, Transport, Verdict},
+    Confidence, Inspection, Label, Method,
+    explain::{Answer, Trace},
+    hosts, ports, protocols,
+    reader::Fault,
+    registry::{Dissector, Facts, Finding, Speech, Transport, Verdict},
+    said::Said,
 };
 
 /// Takes the payload pieces of one flow and names it. At most 6 KiB of payload are held, and only
 /// until the label is certain and its dissector has read what it wants.
 pub struct Inspector {
     protocol: u8,
-    port: u16,
+    /// Of the opener and of the responder, host byte order.
+    ports: [u16; 2],
     transport: Option<Transport>,
-    opener: Side,
-    responder: Side,
+    /// The opener and the responder.
+    sides: [Side; 2],
+    /// What a dissector was certain of.
     found: Option<Found>,
+    /// The foremost of those that were not certain.
+    likely: Option<Found>,
     /// No further piece will come.
     ended: bool,
+    trace: Option<Box<Trace>>,
 }
 
 impl std::fmt::Debug for Inspector {
@@ -31,48 +39,78 @@ impl std::fmt::Debug for Inspector {
 }
 
 struct Side {
-    /// Stays empty on UDP: datagrams are judged one by one and never kept.
-    stream: Stream,
-    datagrams: u8,
+    said: Said,
     /// Nothing more is wanted of this side.
     done: bool,
 }
 
 struct Found {
     by: &'static Dissector,
-    service: Service,
+    /// The dissector's place among those of its transport.
+    rank: usize,
+    label: Label,
+    category: Option<&'static str>,
     facts: Facts,
+    likely: bool,
+    /// It has yet to read more of the side that it heard last.
+    more: bool,
 }
 
+/// What all dissectors together make of a [`Speech`].
+enum Judgement {
+    /// None of them knows it.
+    Foreign,
+    /// One may still.
+    Open,
+    Certain(usize, Finding),
+}
+
+const OPENER: usize = 0;
+const RESPONDER: usize = 1;
+
 impl Inspector {
-    /// For a flow of IANA `protocol` to `destination_port`, the port of its responder.
+    /// For a flow of IANA `protocol` from `opener_port` to `responder_port`.
     #[must_use]
-    pub fn new(protocol: u8, destination_port: u16) -> Self {
+    pub fn new(protocol: u8, opener_port: u16, responder_port: u16) -> Self {
+        let transport = match protocol {
+            protocol::TCP => Some(Transport::Tcp),
+            protocol::UDP => Some(Transport::Udp),
+            _ => None,
+        };
+        let side = |limit| Side {
+            said: Said::new(transport, limit),
+            done: false,
+        };
         Self {
             protocol,
-            port: destination_port,
-            transport: match protocol {
-                protocol::TCP => Some(Transport::Tcp),
-                protocol::UDP => Some(Transport::Udp),
-                _ => None,
-            },
-            opener: Side::new(WINDOW_OPENER),
-            responder: Side::new(WINDOW_RESPONDER),
+            ports: [opener_port, responder_port],
+            transport,
+            sides: [side(WINDOW_OPENER), side(WINDOW_RESPONDER)],
             found: None,
+            likely: None,
             ended: false,
+            trace: None,
         }
+    }
+
+    /// Keeps what each dissector says, for [`Inspection::trace`]: it holds payload.
+    #[must_use]
+    pub fn explained(mut self) -> Self {
+        self.trace = Some(Box::default());
+        self
     }
 
     /// Takes a piece. `offset` is its position in bytes: for TCP from the first byte of the stream,
     /// or from the first that was seen, negative for a retransmission from before; for UDP the
     /// running count, each piece being one datagram.
     pub fn payload(&mut self, from_opener: bool, offset: i32, bytes: &[u8]) {
-        if self.decided() || self.side(from_opener).done {
+        let at = if from_opener { OPENER } else { RESPONDER };
+        if self.decided() || self.sides[at].done {
             return;
         }
         match self.transport {
-            Some(Transport::Tcp) => self.hear_segment(from_opener, offset, bytes),
-            Some(Transport::Udp) => self.hear_datagram(from_opener, bytes),
+            Some(Transport::Tcp) => self.hear_segment(at, offset, bytes),
+            Some(Transport::Udp) => self.hear_datagram(at, bytes),
             None => {}
         }
     }
@@ -82,11 +120,11 @@ impl Inspector {
     #[must_use]
     pub fn decided(&self) -> bool {
         self.transport.is_none()
-            || (self.opener.done && self.responder.done)
+            || self.sides.iter().all(|side| side.done)
             || self
                 .found
                 .as_ref()
-                .is_some_and(|found| !found.by.both_sides)
+                .is_some_and(|found| !found.by.both_sides && !found.more)
     }
 
     /// The outcome at the flow's end. Where the payload named nothing the port does, as a guess.
@@ -94,127 +132,201 @@ impl Inspector {
     pub fn finish(mut self) -> Inspection {
         if self.transport == Some(Transport::Tcp) && !self.decided() {
             self.ended = true;
-            self.hear_stream(true);
-            self.hear_stream(false);
+            self.hear_stream(OPENER);
+            self.hear_stream(RESPONDER);
         }
-        match self.found {
-            Some(found) => found.facts.inspection(found.service),
-            None => by_port(self.protocol, 0, self.port),
-        }
+        let mut inspection = match self.found.or(self.likely) {
+            Some(found) => found.inspection(),
+            None => ports::by_port(self.protocol, self.ports[OPENER], self.ports[RESPONDER]),
+        };
+        inspection.trace = self.trace;
+        inspection
     }
 
-    fn side(&mut self, from_opener: bool) -> &mut Side {
-        if from_opener {
-            &mut self.opener
-        } else {
-            &mut self.responder
+    fn hear_datagram(&mut self, at: usize, bytes: &[u8]) {
+        let judgement = self.judge(at, Some(bytes));
+        let wanted = match judgement {
+            Judgement::Certain(rank, finding) => {
+                let more = finding.more;
+                self.note(rank, finding);
+                more
+            }
+            Judgement::Foreign | Judgement::Open => true,
+        };
+        let side = &mut self.sides[at];
+        side.said.keep(bytes);
+        if !wanted || side.said.exhausted() {
+            side.done = true;
         }
+        self.close_where_decided();
     }
 
-    fn hear_datagram(&mut self, from_opener: bool, bytes: &[u8]) {
-        let side = self.side(from_opener);
-        side.datagrams += 1;
-        side.done = side.datagrams >= WINDOW_SEGMENTS;
-        let verdict = self.judge(&Speech {
-            transport: Transport::Udp,
-            port: self.port,
-            bytes,
-            finished: true,
-        });
-        if let Verdict::Certain((by, finding)) = verdict {
-            self.note(by, finding);
-        }
-    }
-
-    fn hear_segment(&mut self, from_opener: bool, offset: i32, bytes: &[u8]) {
-        if self.side(from_opener).stream.insert(offset, bytes) {
-            self.hear_stream(from_opener);
+    fn hear_segment(&mut self, at: usize, offset: i32, bytes: &[u8]) {
+        if self.sides[at].said.insert(offset, bytes) {
+            self.hear_stream(at);
+            // The other side may have waited for an answer.
+            if self.found.is_none() {
+                self.hear_stream(1 - at);
+            }
         }
     }
 
     /// Asks again what the side's stream is, now that its prefix is longer or will stay as it is.
-    fn hear_stream(&mut self, from_opener: bool) {
-        let undecided = self.found.is_none();
-        let side = if from_opener {
-            &self.opener
-        } else {
-            &self.responder
-        };
-        if side.done {
+    fn hear_stream(&mut self, at: usize) {
+        let side = &self.sides[at];
+        if side.done || (side.said.is_empty() && !self.ended) {
             return;
         }
-        let finished = self.ended || side.stream.exhausted();
-        let verdict = self.judge(&Speech {
-            transport: Transport::Tcp,
-            port: self.port,
-            bytes: side.stream.prefix(),
-            finished,
-        });
-        let done = match verdict {
-            Verdict::No => true,
-            Verdict::Unsure => finished,
-            Verdict::Certain((by, finding)) => {
+        let finished = self.finished(at);
+        let undecided = self.found.is_none();
+        let done = match self.judge(at, None) {
+            Judgement::Foreign => true,
+            Judgement::Open => finished,
+            Judgement::Certain(rank, finding) => {
                 let more = finding.more;
-                self.note(by, finding);
+                self.note(rank, finding);
                 finished || !more
             }
         };
         if done {
-            self.side(from_opener).close();
+            self.sides[at].close();
         }
-        if self.decided() {
-            self.opener.close();
-            self.responder.close();
-        } else if undecided && self.found.is_some() {
+        self.close_where_decided();
+        if undecided && self.found.is_some() {
             // The other side was unsure of another protocol, perhaps: it is asked again.
-            self.hear_stream(!from_opener);
+            self.hear_stream(1 - at);
         }
     }
 
-    /// Asks the dissector that was certain before, else all of the transport.
-    fn judge(&self, speech: &Speech<'_>) -> Verdict<(&'static Dissector, Finding)> {
-        let candidates = match &self.found {
-            Some(found) => std::slice::from_ref(&found.by),
-            None => DISSECTORS,
+    fn finished(&self, at: usize) -> bool {
+        self.ended || self.sides[at].said.exhausted()
+    }
+
+    fn close_where_decided(&mut self) {
+        if self.decided() {
+            self.sides.iter_mut().for_each(Side::close);
+        }
+    }
+
+    /// Asks the dissector that was certain before, else all of the transport that have not ruled
+    /// themselves out, about the side's stream or about its new `datagram`.
+    fn judge(&mut self, at: usize, datagram: Option<&[u8]>) -> Judgement {
+        let Some(transport) = self.transport else {
+            return Judgement::Foreign;
         };
-        let mut answer = Verdict::No;
-        for by in candidates {
-            if !by.transports.contains(&speech.transport) {
+        let dissectors = protocols::of(transport);
+        let candidates = match &self.found {
+            Some(found) => found.rank..found.rank + 1,
+            None => 0..dissectors.len(),
+        };
+        let mut judgement = Judgement::Foreign;
+        for rank in candidates {
+            let Some(by) = dissectors.get(rank) else {
+                break;
+            };
+            if datagram.is_none() && self.sides[at].said.ruled_out(rank) {
                 continue;
             }
-            match (by.probe)(speech) {
-                Verdict::No => {}
-                Verdict::Unsure => answer = Verdict::Unsure,
-                Verdict::Certain(finding) => return Verdict::Certain((by, finding)),
+            let verdict = self.ask(by, at, datagram);
+            match verdict {
+                Err(Fault::Wrong(_)) => self.sides[at].said.rule_out(rank),
+                Err(Fault::Short(_)) => judgement = Judgement::Open,
+                Ok(finding) if finding.likely => {
+                    self.note_likely(rank, by, finding);
+                    judgement = Judgement::Open;
+                }
+                Ok(finding) => return Judgement::Certain(rank, finding),
             }
         }
-        answer
+        judgement
     }
 
-    fn note(&mut self, by: &'static Dissector, finding: Finding) {
-        let (service, older) = match self.found.take() {
-            Some(found) => (found.service, found.facts),
-            None => (by.service, Facts::default()),
+    fn ask(&mut self, by: &'static Dissector, at: usize, datagram: Option<&[u8]>) -> Verdict {
+        let heard = self.sides[at].said.heard();
+        let speech = Speech {
+            transport: self.transport.unwrap_or(Transport::Tcp),
+            from_opener: at == OPENER,
+            port: self.ports[RESPONDER],
+            opener_port: self.ports[OPENER],
+            bytes: datagram.unwrap_or(heard.bytes),
+            earlier: datagram.map_or_else(Default::default, |_| heard),
+            other: self.sides[1 - at].said.heard(),
+            finished: datagram.is_some() || self.finished(at),
         };
-        self.found = Some(Found {
+        let verdict = (by.probe)(&speech);
+        if let Some(trace) = &mut self.trace {
+            trace.add(by, &speech, Answer::of(&verdict));
+        }
+        verdict
+    }
+
+    fn note(&mut self, rank: usize, finding: Finding) {
+        let Some(by) = self
+            .transport
+            .and_then(|transport| protocols::of(transport).get(rank))
+        else {
+            return;
+        };
+        let found = Found::new(by, rank, finding, self.found.take());
+        self.found = Some(found);
+        self.likely = None;
+    }
+
+    fn note_likely(&mut self, rank: usize, by: &'static Dissector, finding: Finding) {
+        let older = match self.likely.take() {
+            Some(older) if older.rank < rank => {
+                self.likely = Some(older);
+                return;
+            }
+            Some(older) if older.rank == rank => Some(older),
+            _ => None,
+        };
+        self.likely = Some(Found::new(by, rank, finding, older));
+    }
+}
+
+impl Found {
+    fn new(by: &'static Dissector, rank: usize, finding: Finding, older: Option<Found>) -> Self {
+        let (label, category, facts) = match older {
+            Some(older) => (older.label, older.category, older.facts),
+            None => (by.label, None, Facts::default()),
+        };
+        Self {
             by,
-            service: finding.service.unwrap_or(service),
-            facts: finding.facts.or(older),
-        });
+            rank,
+            label: finding.label.unwrap_or(label),
+            category: finding.category.or(category),
+            facts: finding.facts.or(facts),
+            likely: finding.likely,
+            more: finding.more,
+        }
+    }
+
+    /// The label, with the application that the server's name tells where the payload told none.
+    fn inspection(self) -> Inspection {
+        let name = self.facts.server_name.as_ref();
+        let app = name.and_then(|name| hosts::application(name.reveal()));
+        let label = self.label;
+        let mut inspection = match app {
+            Some(app) if label.app == label.master && app != label.master => Inspection {
+                method: Method::Host,
+                ..self.facts.inspection(Label { app, ..label })
+            },
+            _ => self.facts.inspection(label),
+        };
+        if let Some(category) = self.category {
+            inspection.category = category;
+        }
+        if self.likely {
+            inspection.confidence = Confidence::Likely;
+        }
+        inspection
     }
 }
 
 impl Side {
-    fn new(limit: u32) -> Self {
-        Self {
-            stream: Stream::new(usize::try_from(limit).unwrap_or_default()),
-            datagrams: 0,
-            done: false,
-        }
-    }
-
     fn close(&mut self) {
-        self.stream.clear();
+        self.said.clear();
         self.done = true;
     }
 }
@@ -224,12 +336,16 @@ mod tests {
     use super::*;
 
     fn held(inspector: &Inspector) -> usize {
-        inspector.opener.stream.prefix().len() + inspector.responder.stream.prefix().len()
+        inspector
+            .sides
+            .iter()
+            .map(|side| side.said.heard().bytes.len())
+            .sum()
     }
 
     #[test]
     fn nothing_is_held_once_the_label_is_decided() {
-        let mut inspector = Inspector::new(protocol::TCP, 22);
+        let mut inspector = Inspector::new(protocol::TCP, 50_000, 22);
         inspector.payload(false, 0, b"SSH-2.0-");
         assert_eq!(held(&inspector), 8);
         inspector.payload(false, 8, b"OpenSSH_9.2p1\r\n");
@@ -241,28 +357,28 @@ mod tests {
 
     #[test]
     fn a_side_of_no_known_protocol_is_not_held_while_the_other_is_awaited() {
-        let mut inspector = Inspector::new(protocol::TCP, 6881);
-        inspector.payload(true, 0, b"\x13BitTorrent protocol");
+        let mut inspector = Inspector::new(protocol::TCP, 50_000, 50_001);
+        inspector.payload(true, 0, &[0xff; 64]);
         assert_eq!(held(&inspector), 0);
         assert!(!inspector.decided());
     }
 
     #[test]
-    fn datagrams_are_never_held_and_eight_a_side_are_judged() {
-        let mut inspector = Inspector::new(protocol::UDP, 40_000);
+    fn eight_datagrams_a_side_are_judged_and_then_none_is_held() {
+        let mut inspector = Inspector::new(protocol::UDP, 40_000, 40_001);
         for side in [true, false] {
             for offset in 0..8 {
                 assert!(!inspector.decided());
                 inspector.payload(side, offset, b"\0");
-                assert_eq!(held(&inspector), 0);
             }
         }
         assert!(inspector.decided());
+        assert_eq!(held(&inspector), 0);
     }
 
     #[test]
     fn the_second_side_adds_its_facts_to_a_label_that_the_first_decided() {
-        let mut inspector = Inspector::new(protocol::TCP, 80);
+        let mut inspector = Inspector::new(protocol::TCP, 50_000, 80);
         inspector.payload(
             false,
             0,

@@ -13,19 +13,19 @@ use std::fmt;
 
 use zeroize::Zeroizing;
 
-mod dns;
-mod http;
+mod datagrams;
+pub mod explain;
+pub mod hosts;
 mod inspector;
 pub mod media;
 mod ports;
-mod quic;
+mod protocols;
 mod reader;
 mod reassembly;
 mod registry;
-mod smtp;
-mod ssh;
-mod tls;
+mod said;
 pub mod useragent;
+pub mod vocabulary;
 
 #[cfg(test)]
 mod tests;
@@ -72,6 +72,20 @@ pub enum Method {
     Address,
     /// The port alone: a guess.
     Port,
+}
+
+/// How sure a label is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default, PartialOrd, Ord)]
+pub enum Confidence {
+    /// There is no label.
+    #[default]
+    None,
+    /// A number alone spoke, the port's or the address's.
+    Guess,
+    /// The payload fits a protocol of which few bytes are fixed.
+    Likely,
+    /// The payload proves the protocol; or the IP header names it.
+    Certain,
 }
 
 /// A label in nDPI's vocabulary: `master` is the protocol, `app` what runs over it.
@@ -143,8 +157,10 @@ pub struct Inspection {
     pub category: &'static str,
     /// How the label was found.
     pub method: Method,
-    /// The port alone spoke.
+    /// The port or the address alone spoke.
     pub guessed: bool,
+    /// How sure the label is.
+    pub confidence: Confidence,
     /// The first request's user agent.
     pub user_agent: Option<Sensitive>,
     /// The response's media type, lower case, without parameters. Free text of the server: written
@@ -157,6 +173,8 @@ pub struct Inspection {
     /// The client's first choice of application protocol that IANA lists (RFC 7301), `other` where
     /// it names none of those.
     pub alpn: Option<&'static str>,
+    /// What each dissector said, where the inspector was asked to keep it.
+    pub trace: Option<Box<explain::Trace>>,
 }
 
 impl Default for Inspection {
@@ -166,11 +184,13 @@ impl Default for Inspection {
             category: "Unspecified",
             method: Method::None,
             guessed: false,
+            confidence: Confidence::None,
             user_agent: None,
             content_type: None,
             server_name: None,
             tls_version: None,
             alpn: None,
+            trace: None,
         }
     }
 }

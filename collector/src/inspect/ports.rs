@@ -3,10 +3,7 @@
 
 use collector_common::packet::protocol;
 
-use super::{
-    Inspection, Method,
-    registry::{Facts, Service},
-};
+use super::{Confidence, Inspection, Label, Method, registry::Facts};
 
 /// Linux takes the ports of its own connections from here up (`ip_local_port_range`), so that a
 /// lower one may be a service's.
@@ -23,189 +20,189 @@ pub fn by_port(protocol: u8, opener_port: u16, responder_port: u16) -> Inspectio
         _ => return by_protocol(protocol),
     };
     let openers = Some(opener_port).filter(|&port| port < EPHEMERAL);
-    let service = find(table, responder_port).or_else(|| find(table, openers?));
-    service.map_or_else(Inspection::default, |service| Inspection {
+    let label = find(table, responder_port).or_else(|| find(table, openers?));
+    label.map_or_else(Inspection::default, |label| Inspection {
         method: Method::Port,
         guessed: true,
-        ..Facts::default().inspection(service)
+        confidence: Confidence::Guess,
+        ..Facts::default().inspection(label)
     })
 }
 
 /// The IP header's own word: no guess.
 fn by_protocol(number: u8) -> Inspection {
-    find(PROTOCOLS, u16::from(number)).map_or_else(Inspection::default, |service| {
-        Facts::default().inspection(service)
+    find(PROTOCOLS, u16::from(number)).map_or_else(Inspection::default, |label| {
+        Facts::default().inspection(label)
     })
 }
 
-type Table = [(u16, Service)];
+type Table = [(u16, &'static str)];
 
-fn find(table: &Table, number: u16) -> Option<Service> {
+fn find(table: &Table, number: u16) -> Option<Label> {
     let place = table
         .binary_search_by_key(&number, |(listed, _)| *listed)
         .ok()?;
-    table.get(place).map(|(_, service)| *service)
+    table.get(place).map(|(_, name)| Label::of(name))
 }
 
 const PROTOCOLS: &Table = &[
-    (1, Service::new("ICMP", "Network")),
-    (2, Service::new("IGMP", "Network")),
-    (47, Service::new("GRE", "Network")),
-    (50, Service::new("IPSec", "VPN")),
-    (51, Service::new("IPSec", "VPN")),
-    (58, Service::new("ICMPV6", "Network")),
-    (89, Service::new("OSPF", "Network")),
-    (103, Service::new("IP_PIM", "Network")),
-    (112, Service::new("VRRP", "Network")),
-    (113, Service::new("PGM", "Network")),
-    (132, Service::new("SCTP", "Network")),
+    (1, "ICMP"),
+    (2, "IGMP"),
+    (47, "GRE"),
+    (50, "IPSec"),
+    (51, "IPSec"),
+    (58, "ICMPV6"),
+    (89, "OSPF"),
+    (103, "IP_PIM"),
+    (112, "VRRP"),
+    (113, "PGM"),
+    (132, "SCTP"),
 ];
 
 const TCP: &Table = &[
-    (20, Service::new("FTP_DATA", "Download")),
-    (21, Service::new("FTP_CONTROL", "Download")),
-    (22, Service::new("SSH", "RemoteAccess")),
-    (23, Service::new("Telnet", "RemoteAccess")),
-    (25, Service::new("SMTP", "Email")),
-    (43, Service::new("Whois-DAS", "Network")),
-    (53, Service::new("DNS", "Network")),
-    (80, Service::new("HTTP", "Web")),
-    (81, Service::new("HTTP", "Web")),
-    (88, Service::new("Kerberos", "Network")),
-    (110, Service::new("POP3", "Email")),
-    (119, Service::new("Usenet", "Web")),
-    (135, Service::new("DCERPC", "RPC")),
-    (139, Service::new("NetBIOS", "System")),
-    (143, Service::new("IMAP", "Email")),
-    (179, Service::new("BGP", "Network")),
-    (194, Service::new("IRC", "Chat")),
-    (389, Service::new("LDAP", "System")),
-    (427, Service::new("Service_Location_Protocol", "RPC")),
-    (443, Service::new("TLS", "Web")),
-    (445, Service::new("SMBv23", "System")),
-    (465, Service::new("SMTPS", "Email")),
-    (514, Service::new("Syslog", "System")),
-    (548, Service::new("AFP", "DataTransfer")),
-    (554, Service::new("RTSP", "Media")),
-    (563, Service::new("Usenet", "Web")),
-    (587, Service::new("SMTP", "Email")),
-    (636, Service::new("LDAP", "System")),
-    (646, Service::new("LDP", "Network")),
-    (749, Service::new("Kerberos", "Network")),
-    (853, Service::new("DoH_DoT", "Network")),
-    (873, Service::new("RSYNC", "DataTransfer")),
-    (989, Service::new("FTPS", "Download")),
-    (990, Service::new("FTPS", "Download")),
-    (993, Service::new("IMAPS", "Email")),
-    (995, Service::new("POPS", "Email")),
-    (1080, Service::new("SOCKS", "Web")),
-    (1099, Service::new("JRMI", "RPC")),
-    (1194, Service::new("OpenVPN", "VPN")),
-    (1352, Service::new("LotusNotes", "Collaborative")),
-    (1433, Service::new("MsSQL-TDS", "Database")),
-    (1434, Service::new("MsSQL-TDS", "Database")),
-    (1494, Service::new("Citrix", "Network")),
-    (1521, Service::new("Oracle", "Database")),
-    (1719, Service::new("H323", "VoIP")),
-    (1720, Service::new("H323", "VoIP")),
-    (1723, Service::new("PPTP", "VPN")),
-    (1812, Service::new("Radius", "Network")),
-    (1883, Service::new("MQTT", "RPC")),
-    (1935, Service::new("RTMP", "Media")),
-    (2000, Service::new("CiscoSkinny", "VoIP")),
-    (2049, Service::new("NFS", "DataTransfer")),
-    (2525, Service::new("SMTP", "Email")),
-    (3128, Service::new("HTTP_Proxy", "Web")),
-    (3306, Service::new("MySQL", "Database")),
-    (3389, Service::new("RDP", "RemoteAccess")),
-    (3478, Service::new("STUN", "Network")),
-    (4899, Service::new("Radmin", "RemoteAccess")),
-    (5060, Service::new("SIP", "VoIP")),
-    (5061, Service::new("SIP", "VoIP")),
-    (5222, Service::new("Jabber", "Web")),
-    (5223, Service::new("Jabber", "Web")),
-    (5269, Service::new("Jabber", "Web")),
-    (5432, Service::new("PostgreSQL", "Database")),
-    (5672, Service::new("AMQP", "RPC")),
-    (5900, Service::new("VNC", "RemoteAccess")),
-    (5901, Service::new("VNC", "RemoteAccess")),
-    (6379, Service::new("RESP", "Database")),
-    (6665, Service::new("IRC", "Chat")),
-    (6666, Service::new("IRC", "Chat")),
-    (6667, Service::new("IRC", "Chat")),
-    (6668, Service::new("IRC", "Chat")),
-    (6669, Service::new("IRC", "Chat")),
-    (6697, Service::new("IRC", "Chat")),
-    (6881, Service::new("BitTorrent", "Download")),
-    (8000, Service::new("HTTP", "Web")),
-    (8008, Service::new("HTTP", "Web")),
-    (8009, Service::new("AJP", "Web")),
-    (8080, Service::new("HTTP", "Web")),
-    (8333, Service::new("BITCOIN", "Crypto_Currency")),
-    (8443, Service::new("TLS", "Web")),
-    (8883, Service::new("MQTT", "RPC")),
-    (9001, Service::new("Tor", "VPN")),
-    (9042, Service::new("Cassandra", "Database")),
-    (9092, Service::new("Kafka", "RPC")),
-    (9200, Service::new("Elasticsearch", "System")),
-    (9418, Service::new("Git", "Collaborative")),
-    (10050, Service::new("Zabbix", "Network")),
-    (10051, Service::new("Zabbix", "Network")),
-    (11211, Service::new("Memcached", "Network")),
-    (27017, Service::new("MongoDB", "Database")),
+    (20, "FTP_DATA"),
+    (21, "FTP_CONTROL"),
+    (22, "SSH"),
+    (23, "Telnet"),
+    (25, "SMTP"),
+    (43, "Whois-DAS"),
+    (53, "DNS"),
+    (80, "HTTP"),
+    (81, "HTTP"),
+    (88, "Kerberos"),
+    (110, "POP3"),
+    (119, "Usenet"),
+    (135, "DCERPC"),
+    (139, "NetBIOS"),
+    (143, "IMAP"),
+    (179, "BGP"),
+    (194, "IRC"),
+    (389, "LDAP"),
+    (427, "Service_Location_Protocol"),
+    (443, "TLS"),
+    (445, "SMBv23"),
+    (465, "SMTPS"),
+    (514, "Syslog"),
+    (548, "AFP"),
+    (554, "RTSP"),
+    (563, "Usenet"),
+    (587, "SMTP"),
+    (636, "LDAP"),
+    (646, "LDP"),
+    (749, "Kerberos"),
+    (853, "DoH_DoT"),
+    (873, "RSYNC"),
+    (989, "FTPS"),
+    (990, "FTPS"),
+    (993, "IMAPS"),
+    (995, "POPS"),
+    (1080, "SOCKS"),
+    (1099, "JRMI"),
+    (1194, "OpenVPN"),
+    (1352, "LotusNotes"),
+    (1433, "MsSQL-TDS"),
+    (1434, "MsSQL-TDS"),
+    (1494, "Citrix"),
+    (1521, "Oracle"),
+    (1719, "H323"),
+    (1720, "H323"),
+    (1723, "PPTP"),
+    (1812, "Radius"),
+    (1883, "MQTT"),
+    (1935, "RTMP"),
+    (2000, "CiscoSkinny"),
+    (2049, "NFS"),
+    (2525, "SMTP"),
+    (3128, "HTTP_Proxy"),
+    (3306, "MySQL"),
+    (3389, "RDP"),
+    (3478, "STUN"),
+    (4899, "Radmin"),
+    (5060, "SIP"),
+    (5061, "SIP"),
+    (5222, "Jabber"),
+    (5223, "Jabber"),
+    (5269, "Jabber"),
+    (5432, "PostgreSQL"),
+    (5672, "AMQP"),
+    (5900, "VNC"),
+    (5901, "VNC"),
+    (6379, "RESP"),
+    (6665, "IRC"),
+    (6666, "IRC"),
+    (6667, "IRC"),
+    (6668, "IRC"),
+    (6669, "IRC"),
+    (6697, "IRC"),
+    (6881, "BitTorrent"),
+    (8000, "HTTP"),
+    (8008, "HTTP"),
+    (8009, "AJP"),
+    (8080, "HTTP"),
+    (8333, "BITCOIN"),
+    (8443, "TLS"),
+    (8883, "MQTT"),
+    (9001, "Tor"),
+    (9042, "Cassandra"),
+    (9092, "Kafka"),
+    (9200, "Elasticsearch"),
+    (9418, "Git"),
+    (10050, "Zabbix"),
+    (10051, "Zabbix"),
+    (11211, "Memcached"),
+    (27017, "MongoDB"),
 ];
 
 const UDP: &Table = &[
-    (53, Service::new("DNS", "Network")),
-    (67, Service::new("DHCP", "Network")),
-    (68, Service::new("DHCP", "Network")),
-    (69, Service::new("TFTP", "DataTransfer")),
-    (80, Service::new("QUIC", "Web")),
-    (88, Service::new("Kerberos", "Network")),
-    (123, Service::new("NTP", "System")),
-    (137, Service::new("NetBIOS", "System")),
-    (138, Service::new("NetBIOS", "System")),
-    (161, Service::new("SNMP", "Network")),
-    (162, Service::new("SNMP", "Network")),
-    (389, Service::new("LDAP", "System")),
-    (427, Service::new("Service_Location_Protocol", "RPC")),
-    (443, Service::new("QUIC", "Web")),
-    (500, Service::new("IPSec", "VPN")),
-    (514, Service::new("Syslog", "System")),
-    (546, Service::new("DHCPV6", "Network")),
-    (547, Service::new("DHCPV6", "Network")),
-    (853, Service::new("DoH_DoT", "Network")),
-    (1194, Service::new("OpenVPN", "VPN")),
-    (1434, Service::new("MsSQL-TDS", "Database")),
-    (1812, Service::new("Radius", "Network")),
-    (1813, Service::new("Radius", "Network")),
-    (1900, Service::new("SSDP", "System")),
-    (2049, Service::new("NFS", "DataTransfer")),
-    (2055, Service::new("NetFlow", "Network")),
-    (2123, Service::new("GTP", "Network")),
-    (2152, Service::new("GTP", "Network")),
-    (3389, Service::new("RDP", "RemoteAccess")),
-    (3478, Service::new("STUN", "Network")),
-    (3702, Service::new("WSD", "Network")),
-    (4500, Service::new("IPSec", "VPN")),
-    (4789, Service::new("VXLAN", "Network")),
-    (5060, Service::new("SIP", "VoIP")),
-    (5350, Service::new("NAT-PMP", "Network")),
-    (5351, Service::new("NAT-PMP", "Network")),
-    (5353, Service::new("MDNS", "Network")),
-    (5355, Service::new("LLMNR", "Network")),
-    (5683, Service::new("COAP", "RPC")),
-    (6343, Service::new("sFlow", "Network")),
-    (6881, Service::new("BitTorrent", "Download")),
-    (47808, Service::new("BACnet", "IoT-Scada")),
-    (51820, Service::new("WireGuard", "VPN")),
+    (53, "DNS"),
+    (67, "DHCP"),
+    (68, "DHCP"),
+    (69, "TFTP"),
+    (80, "QUIC"),
+    (88, "Kerberos"),
+    (123, "NTP"),
+    (137, "NetBIOS"),
+    (138, "NetBIOS"),
+    (161, "SNMP"),
+    (162, "SNMP"),
+    (389, "LDAP"),
+    (427, "Service_Location_Protocol"),
+    (443, "QUIC"),
+    (500, "IPSec"),
+    (514, "Syslog"),
+    (546, "DHCPV6"),
+    (547, "DHCPV6"),
+    (853, "DoH_DoT"),
+    (1194, "OpenVPN"),
+    (1434, "MsSQL-TDS"),
+    (1812, "Radius"),
+    (1813, "Radius"),
+    (1900, "SSDP"),
+    (2049, "NFS"),
+    (2055, "NetFlow"),
+    (2123, "GTP"),
+    (2152, "GTP"),
+    (3389, "RDP"),
+    (3478, "STUN"),
+    (3702, "WSD"),
+    (4500, "IPSec"),
+    (4789, "VXLAN"),
+    (5060, "SIP"),
+    (5350, "NAT-PMP"),
+    (5351, "NAT-PMP"),
+    (5353, "MDNS"),
+    (5355, "LLMNR"),
+    (5683, "COAP"),
+    (6343, "sFlow"),
+    (6881, "BitTorrent"),
+    (47808, "BACnet"),
+    (51820, "WireGuard"),
 ];
 
 #[cfg(test)]
 mod tests {
-    use std::collections::HashMap;
-
     use super::*;
+    use crate::inspect::vocabulary;
 
     #[test]
     fn tables_are_sorted_so_that_binary_search_finds_every_entry() {
@@ -215,13 +212,9 @@ mod tests {
     }
 
     #[test]
-    fn a_label_has_one_category() {
-        let mut categories = HashMap::new();
-        for (_, service) in [PROTOCOLS, TCP, UDP].into_iter().flatten() {
-            let category = *categories
-                .entry(service.label.master)
-                .or_insert(service.category);
-            assert_eq!(category, service.category, "{}", service.label);
+    fn every_label_is_in_the_vocabulary() {
+        for (_, name) in [PROTOCOLS, TCP, UDP].into_iter().flatten() {
+            assert!(vocabulary::name(name).is_some(), "{name}");
         }
     }
 

@@ -4,7 +4,7 @@ use std::fmt;
 
 /// Why a part could not be read. The text names the part.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Fault {
+pub(crate) enum Fault {
     /// The bytes end before the part does; more of them may complete it.
     Short(&'static str),
     /// The bytes break the protocol's rule; no further byte can mend that.
@@ -22,7 +22,7 @@ impl fmt::Display for Fault {
 
 /// Reads forward over bytes that nobody has checked yet, integers in network byte order.
 #[derive(Clone, Copy)]
-pub(super) struct Reader<'a> {
+pub(crate) struct Reader<'a> {
     rest: &'a [u8],
     /// All of the bytes are here, so an end within a part is a wrong length, not a short read.
     closed: bool,
@@ -30,15 +30,23 @@ pub(super) struct Reader<'a> {
 
 impl<'a> Reader<'a> {
     /// Over the beginning of something longer.
-    pub(super) fn open(bytes: &'a [u8]) -> Self {
+    pub(crate) fn open(bytes: &'a [u8]) -> Self {
         Self {
             rest: bytes,
             closed: false,
         }
     }
 
+    /// Over all that there will ever be, as of a datagram: an end within a part is wrong.
+    pub(crate) fn whole(bytes: &'a [u8]) -> Self {
+        Self {
+            rest: bytes,
+            closed: true,
+        }
+    }
+
     /// Over the first `length` bytes of `bytes`: closed when they are all here.
-    pub(super) fn bounded(bytes: &'a [u8], length: usize) -> Self {
+    pub(crate) fn bounded(bytes: &'a [u8], length: usize) -> Self {
         match bytes.get(..length) {
             Some(rest) => Self { rest, closed: true },
             None => Self::open(bytes),
@@ -46,12 +54,12 @@ impl<'a> Reader<'a> {
     }
 
     /// What has not been read.
-    pub(super) fn rest(&self) -> &'a [u8] {
+    pub(crate) fn rest(&self) -> &'a [u8] {
         self.rest
     }
 
     /// Nothing is left and nothing will come.
-    pub(super) fn at_end(&self) -> bool {
+    pub(crate) fn at_end(&self) -> bool {
         self.closed && self.rest.is_empty()
     }
 
@@ -64,7 +72,7 @@ impl<'a> Reader<'a> {
     }
 
     /// The next `length` bytes.
-    pub(super) fn take(&mut self, length: usize, part: &'static str) -> Result<&'a [u8], Fault> {
+    pub(crate) fn take(&mut self, length: usize, part: &'static str) -> Result<&'a [u8], Fault> {
         let (taken, rest) = self
             .rest
             .split_at_checked(length)
@@ -83,30 +91,73 @@ impl<'a> Reader<'a> {
     }
 
     /// One byte.
-    pub(super) fn u8(&mut self, part: &'static str) -> Result<u8, Fault> {
+    pub(crate) fn u8(&mut self, part: &'static str) -> Result<u8, Fault> {
         self.array::<1>(part).map(u8::from_be_bytes)
     }
 
     /// Two bytes.
-    pub(super) fn u16(&mut self, part: &'static str) -> Result<u16, Fault> {
+    pub(crate) fn u16(&mut self, part: &'static str) -> Result<u16, Fault> {
         self.array(part).map(u16::from_be_bytes)
     }
 
     /// Three bytes.
-    pub(super) fn u24(&mut self, part: &'static str) -> Result<u32, Fault> {
+    pub(crate) fn u24(&mut self, part: &'static str) -> Result<u32, Fault> {
         let [a, b, c] = self.array(part)?;
         Ok(u32::from_be_bytes([0, a, b, c]))
     }
 
     /// Four bytes.
-    pub(super) fn u32(&mut self, part: &'static str) -> Result<u32, Fault> {
+    pub(crate) fn u32(&mut self, part: &'static str) -> Result<u32, Fault> {
         self.array(part).map(u32::from_be_bytes)
+    }
+
+    /// Eight bytes.
+    pub(crate) fn u64(&mut self, part: &'static str) -> Result<u64, Fault> {
+        self.array(part).map(u64::from_be_bytes)
+    }
+
+    /// Two bytes, the least significant first.
+    pub(crate) fn u16_le(&mut self, part: &'static str) -> Result<u16, Fault> {
+        self.array(part).map(u16::from_le_bytes)
+    }
+
+    /// Three bytes, the least significant first.
+    pub(crate) fn u24_le(&mut self, part: &'static str) -> Result<u32, Fault> {
+        let [a, b, c] = self.array(part)?;
+        Ok(u32::from_le_bytes([a, b, c, 0]))
+    }
+
+    /// Four bytes, the least significant first.
+    pub(crate) fn u32_le(&mut self, part: &'static str) -> Result<u32, Fault> {
+        self.array(part).map(u32::from_le_bytes)
+    }
+
+    /// Eight bytes, the least significant first.
+    pub(crate) fn u64_le(&mut self, part: &'static str) -> Result<u64, Fault> {
+        self.array(part).map(u64::from_le_bytes)
+    }
+
+    /// Exactly `pattern`, byte for byte.
+    pub(crate) fn magic(&mut self, pattern: &[u8], part: &'static str) -> Result<(), Fault> {
+        let present = self.rest.len().min(pattern.len());
+        let (taken, rest) = self.rest.split_at(present);
+        Self::require(pattern.starts_with(taken), part)?;
+        if present < pattern.len() {
+            return Err(self.short(part));
+        }
+        self.rest = rest;
+        Ok(())
+    }
+
+    /// All bytes have been read.
+    pub(crate) fn end(&self, part: &'static str) -> Result<(), Fault> {
+        Self::require(self.rest.is_empty(), part)
     }
 
     /// A reader over the next `length` bytes, or over as many as there are: an end within them is
     /// short where they are not all here, wrong where they are. It never lends more than this
     /// reader may still get.
-    pub(super) fn part(&mut self, length: usize, part: &'static str) -> Result<Reader<'a>, Fault> {
+    pub(crate) fn part(&mut self, length: usize, part: &'static str) -> Result<Reader<'a>, Fault> {
         if length > self.rest.len() && self.closed {
             return Err(Fault::Wrong(part));
         }
@@ -116,19 +167,19 @@ impl<'a> Reader<'a> {
     }
 
     /// [`Reader::part`] behind a length of one byte.
-    pub(super) fn part8(&mut self, part: &'static str) -> Result<Reader<'a>, Fault> {
+    pub(crate) fn part8(&mut self, part: &'static str) -> Result<Reader<'a>, Fault> {
         let length = usize::from(self.u8(part)?);
         self.part(length, part)
     }
 
     /// [`Reader::part`] behind a length of two bytes.
-    pub(super) fn part16(&mut self, part: &'static str) -> Result<Reader<'a>, Fault> {
+    pub(crate) fn part16(&mut self, part: &'static str) -> Result<Reader<'a>, Fault> {
         let length = usize::from(self.u16(part)?);
         self.part(length, part)
     }
 
     /// Exactly `pattern`, letters in either case.
-    pub(super) fn literal(&mut self, pattern: &[u8], part: &'static str) -> Result<(), Fault> {
+    pub(crate) fn literal(&mut self, pattern: &[u8], part: &'static str) -> Result<(), Fault> {
         let present = self.rest.len().min(pattern.len());
         let (taken, rest) = self.rest.split_at(present);
         let expected = pattern.get(..present).unwrap_or_default();
@@ -144,7 +195,7 @@ impl<'a> Reader<'a> {
 
     /// A line of printable ASCII (and tabs) up to LF, of at most `limit` bytes with its end;
     /// without CR and LF.
-    pub(super) fn line(&mut self, limit: usize, part: &'static str) -> Result<&'a [u8], Fault> {
+    pub(crate) fn line(&mut self, limit: usize, part: &'static str) -> Result<&'a [u8], Fault> {
         let within = self.rest.get(..limit).unwrap_or(self.rest);
         let end = within.iter().position(|&byte| byte == b'\n');
         let text = within
@@ -168,7 +219,7 @@ impl<'a> Reader<'a> {
     }
 
     /// The rule of `part` holds.
-    pub(super) fn require(holds: bool, part: &'static str) -> Result<(), Fault> {
+    pub(crate) fn require(holds: bool, part: &'static str) -> Result<(), Fault> {
         if holds {
             Ok(())
         } else {
@@ -189,6 +240,29 @@ mod tests {
         assert_eq!(reader.u24("c"), Ok(0x0004_0506));
         assert_eq!(reader.u32("d"), Ok(0x0708_090a));
         assert_eq!(reader.u8("e"), Err(Fault::Short("e")));
+        assert_eq!(Reader::open(&[1; 8]).u64("f"), Ok(0x0101_0101_0101_0101));
+    }
+
+    #[test]
+    fn integers_of_little_endian_protocols_are_read_the_other_way_round() {
+        let mut reader = Reader::open(&[1, 2, 3, 4, 5, 6, 7, 8, 9]);
+        assert_eq!(reader.u16_le("a"), Ok(0x0201));
+        assert_eq!(reader.u24_le("b"), Ok(0x0005_0403));
+        assert_eq!(reader.u32_le("c"), Ok(0x0908_0706));
+        assert_eq!(reader.u64_le("d"), Err(Fault::Short("d")));
+    }
+
+    #[test]
+    fn a_magic_number_is_compared_byte_for_byte_and_a_whole_reader_ends() {
+        assert_eq!(
+            Reader::open(b"ab").magic(b"AB", "x"),
+            Err(Fault::Wrong("x"))
+        );
+        assert_eq!(Reader::open(b"a").magic(b"ab", "x"), Err(Fault::Short("x")));
+        let mut whole = Reader::whole(b"ab");
+        assert_eq!(whole.magic(b"a", "x"), Ok(()));
+        assert_eq!(whole.end("y"), Err(Fault::Wrong("y")));
+        assert_eq!(whole.u16("z"), Err(Fault::Wrong("z")));
     }
 
     #[test]

@@ -7,7 +7,7 @@ use zeroize::Zeroizing;
 
 /// The first bytes of one direction. Pieces come in any order and may overlap; where they do, the
 /// first to arrive counts. At most `limit` bytes, zeroed on drop.
-pub(super) struct Stream {
+pub(crate) struct Stream {
     limit: usize,
     /// Allocated once, for the whole window: growing would leave copies behind that nobody zeroes.
     bytes: Zeroizing<Vec<u8>>,
@@ -18,7 +18,7 @@ pub(super) struct Stream {
 
 impl Stream {
     /// A window of `limit` bytes; nothing is allocated before the first piece.
-    pub(super) fn new(limit: usize) -> Self {
+    pub(crate) fn new(limit: usize) -> Self {
         Self {
             limit,
             bytes: Zeroizing::new(Vec::new()),
@@ -29,7 +29,7 @@ impl Stream {
 
     /// Adds `bytes` at `offset` from the window's start, cut to the window. Says whether the prefix
     /// grew or nothing more will come.
-    pub(super) fn insert(&mut self, offset: i32, bytes: &[u8]) -> bool {
+    pub(crate) fn insert(&mut self, offset: i32, bytes: &[u8]) -> bool {
         if self.exhausted() {
             return false;
         }
@@ -44,7 +44,7 @@ impl Stream {
     }
 
     /// The bytes without a gap from the window's start.
-    pub(super) fn prefix(&self) -> &[u8] {
+    pub(crate) fn prefix(&self) -> &[u8] {
         match self.present.first() {
             Some(span) if span.start == 0 => self.bytes.get(..span.end).unwrap_or_default(),
             _ => &[],
@@ -52,12 +52,12 @@ impl Stream {
     }
 
     /// The window is full, or the kernel has sampled as many segments as it ever does.
-    pub(super) fn exhausted(&self) -> bool {
+    pub(crate) fn exhausted(&self) -> bool {
         self.prefix().len() == self.limit || self.pieces >= WINDOW_SEGMENTS
     }
 
     /// Forgets and zeroes all bytes.
-    pub(super) fn clear(&mut self) {
+    pub(crate) fn clear(&mut self) {
         *self = Self::new(self.limit);
     }
 

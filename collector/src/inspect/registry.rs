@@ -1,119 +1,177 @@
-//! The table of dissectors, and the terms in which they answer.
+//! The terms in which dissectors are asked and answer.
 
 use super::{
-    Inspection, Label, Method, Sensitive, TlsVersion, dns, http, quic, reader::Fault, smtp, ssh,
-    tls,
+    Confidence, Inspection, Label, Method, Sensitive, TlsVersion, reader::Fault, vocabulary,
 };
 
-/// One protocol: one file, one entry in [`DISSECTORS`].
-pub(super) struct Dissector {
-    /// Label and category of a flow of this protocol.
-    pub(super) service: Service,
+/// One protocol: one file, one entry in the table of its family (`protocols/`).
+pub(crate) struct Dissector {
+    /// Label of a flow of this protocol, in nDPI's spelling; its category is in
+    /// [`vocabulary`].
+    pub(crate) label: Label,
     /// Transports that carry it.
-    pub(super) transports: &'static [Transport],
+    pub(crate) transports: &'static [Transport],
     /// Both sides say something that a record holds, so the second is heard after the first has
     /// decided the label.
-    pub(super) both_sides: bool,
+    pub(crate) both_sides: bool,
     /// Judges what one side has said.
-    pub(super) probe: fn(&Speech<'_>) -> Verdict,
+    pub(crate) probe: fn(&Speech<'_>) -> Verdict,
+    /// Conversations that it is to recognise. The tests hold each of them against all dissectors:
+    /// cut, shuffled, truncated, damaged.
+    #[cfg(test)]
+    pub(crate) talks: &'static [super::tests::Talk],
 }
-
-/// All dissectors. They look at the first bytes, on which no two of them agree.
-pub(super) static DISSECTORS: &[&Dissector] = &[
-    &tls::DISSECTOR,
-    &http::DISSECTOR,
-    &ssh::DISSECTOR,
-    &smtp::DISSECTOR,
-    &dns::DISSECTOR,
-    &quic::DISSECTOR,
-];
 
 /// A transport whose payload is looked at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Transport {
+pub(crate) enum Transport {
     Tcp,
     Udp,
 }
 
-/// A label with its category.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Service {
-    pub(super) label: Label,
-    pub(super) category: &'static str,
-}
-
-impl Service {
-    /// The protocol `master`, in nDPI's spelling.
-    pub(super) const fn new(master: &'static str, category: &'static str) -> Self {
-        Self {
-            label: Label::of(master),
-            category,
-        }
-    }
-}
-
-/// What one side has said: the beginning of its stream, or one datagram.
-pub(super) struct Speech<'a> {
-    pub(super) transport: Transport,
+/// What one side has said, and what is known of the flow.
+#[derive(Clone, Copy)]
+pub(crate) struct Speech<'a> {
+    pub(crate) transport: Transport,
+    /// Said by the flow's opener.
+    pub(crate) from_opener: bool,
     /// The responder's port.
-    pub(super) port: u16,
-    pub(super) bytes: &'a [u8],
-    /// No further byte will come.
-    pub(super) finished: bool,
+    pub(crate) port: u16,
+    /// The opener's port: of use where a flow was taken up in mid-stream, so that its opener may be
+    /// the server.
+    pub(crate) opener_port: u16,
+    /// The beginning of this side's stream, or its latest datagram.
+    pub(crate) bytes: &'a [u8],
+    /// This side's datagrams before that one, oldest first; empty over TCP.
+    pub(crate) earlier: Heard<'a>,
+    /// What the other side has said so far.
+    pub(crate) other: Heard<'a>,
+    /// No further byte of this stream will come; always so for a datagram.
+    pub(crate) finished: bool,
 }
 
-/// What a dissector makes of a [`Speech`]. Certain and no hold for every longer one.
-pub(super) enum Verdict<T = Finding> {
-    /// Another protocol.
-    No,
-    /// Nothing speaks against it yet.
-    Unsure,
-    /// This protocol.
-    Certain(T),
-}
-
-impl From<Fault> for Verdict {
-    fn from(fault: Fault) -> Self {
-        match fault {
-            Fault::Short(_) => Self::Unsure,
-            Fault::Wrong(_) => Self::No,
+impl<'a> Speech<'a> {
+    /// A stream of the opener to `port`, for tests.
+    #[cfg(test)]
+    pub(crate) fn stream(port: u16, bytes: &'a [u8], finished: bool) -> Self {
+        Self {
+            transport: Transport::Tcp,
+            from_opener: true,
+            port,
+            opener_port: 50_000,
+            bytes,
+            earlier: Heard::default(),
+            other: Heard::default(),
+            finished,
         }
     }
-}
 
-impl Verdict {
-    /// Certain, with nothing else to read.
-    pub(super) fn plain() -> Self {
-        Self::Certain(Finding::default())
+    /// A first datagram of the opener to `port`, for tests.
+    #[cfg(test)]
+    pub(crate) fn datagram(port: u16, bytes: &'a [u8]) -> Self {
+        Self {
+            transport: Transport::Udp,
+            ..Self::stream(port, bytes, true)
+        }
+    }
+
+    /// `port` stands at either end.
+    pub(crate) fn on_port(&self, port: u16) -> bool {
+        self.port == port || self.opener_port == port
+    }
+
+    /// One of `ports` stands at either end.
+    pub(crate) fn on_ports(&self, ports: &[u16]) -> bool {
+        ports.iter().any(|port| self.on_port(*port))
+    }
+
+    /// This side's datagrams, this one included, oldest first.
+    pub(crate) fn datagrams(&self) -> impl Iterator<Item = &'a [u8]> + use<'a> {
+        self.earlier.datagrams().chain(std::iter::once(self.bytes))
     }
 }
 
-/// What a certain dissector has read.
+/// What a side has said: a stream's beginning, or datagrams end to end.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Heard<'a> {
+    pub(crate) bytes: &'a [u8],
+    /// Where each datagram ends; none for a stream.
+    pub(crate) ends: &'a [u16],
+}
+
+impl<'a> Heard<'a> {
+    /// Nothing was heard.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.bytes.is_empty() && self.ends.is_empty()
+    }
+
+    /// The datagrams, oldest first; of a stream none.
+    pub(crate) fn datagrams(&self) -> impl Iterator<Item = &'a [u8]> + use<'a> {
+        let bytes = self.bytes;
+        let mut start = 0;
+        self.ends.iter().map(move |end| {
+            let end = usize::from(*end);
+            let datagram = bytes.get(start..end).unwrap_or_default();
+            start = end;
+            datagram
+        })
+    }
+}
+
+/// What a dissector makes of a [`Speech`]: certain of its protocol ([`Ok`]), unsure until more is
+/// here ([`Fault::Short`]), or another protocol ([`Fault::Wrong`]). For a stream, certain and wrong
+/// hold for every longer one.
+pub(crate) type Verdict = Result<Finding, Fault>;
+
+/// What a dissector has read.
 #[derive(Debug, Default)]
-pub(super) struct Finding {
+pub(crate) struct Finding {
     /// More precise than the dissector's own.
-    pub(super) service: Option<Service>,
-    pub(super) facts: Facts,
-    /// This side has yet to say what a record holds.
-    pub(super) more: bool,
+    pub(crate) label: Option<Label>,
+    /// Where it is not the label's own.
+    pub(crate) category: Option<&'static str>,
+    pub(crate) facts: Facts,
+    /// This side has yet to say what a record holds, or what makes the label more precise.
+    pub(crate) more: bool,
+    /// The bytes fit, and too few of them are fixed to be certain: counts where no dissector is.
+    pub(crate) likely: bool,
+}
+
+impl Finding {
+    /// Fits, without certainty: taken when the flow ends and no dissector was certain.
+    pub(crate) fn likely() -> Self {
+        Self {
+            likely: true,
+            ..Self::default()
+        }
+    }
+
+    /// Of a more precise label than the dissector's own.
+    pub(crate) fn of(label: Label) -> Self {
+        Self {
+            label: Some(label),
+            ..Self::default()
+        }
+    }
 }
 
 /// What a record holds besides the label.
 #[derive(Debug, Default)]
-pub(super) struct Facts {
-    pub(super) server_name: Option<Sensitive>,
-    pub(super) user_agent: Option<Sensitive>,
-    pub(super) content_type: Option<String>,
+pub(crate) struct Facts {
+    /// The name of the server that is spoken to; it may name the application.
+    pub(crate) server_name: Option<Sensitive>,
+    pub(crate) user_agent: Option<Sensitive>,
+    pub(crate) content_type: Option<String>,
     /// The highest that the client offers.
-    pub(super) offered: Option<TlsVersion>,
+    pub(crate) offered: Option<TlsVersion>,
     /// What the server chose.
-    pub(super) chosen: Option<TlsVersion>,
-    pub(super) alpn: Option<&'static str>,
+    pub(crate) chosen: Option<TlsVersion>,
+    pub(crate) alpn: Option<&'static str>,
 }
 
 impl Facts {
     /// These facts, and `older` ones where these say nothing.
-    pub(super) fn or(self, older: Self) -> Self {
+    pub(crate) fn or(self, older: Self) -> Self {
         Self {
             server_name: self.server_name.or(older.server_name),
             user_agent: self.user_agent.or(older.user_agent),
@@ -124,18 +182,20 @@ impl Facts {
         }
     }
 
-    /// The record of a flow whose payload named `service`.
-    pub(super) fn inspection(self, service: Service) -> Inspection {
+    /// The record of a flow whose payload named `label`.
+    pub(crate) fn inspection(self, label: Label) -> Inspection {
         Inspection {
-            label: service.label,
-            category: service.category,
+            label,
+            category: vocabulary::category(label),
             method: Method::Dpi,
             guessed: false,
+            confidence: Confidence::Certain,
             user_agent: self.user_agent,
             content_type: self.content_type,
             server_name: self.server_name,
             tls_version: self.chosen.or(self.offered),
             alpn: self.alpn,
+            trace: None,
         }
     }
 }

@@ -142,12 +142,12 @@ impl Samples {
         if self.undecided >= self.limits.undecided || self.flows.len() >= self.limits.flows {
             return false;
         }
-        let responder = if header.from_opener == 1 {
-            header.destination_port
-        } else {
-            header.source_port
-        };
-        let inspector = Box::new(Inspector::new(header.protocol as u8, responder));
+        let mut ports = [header.source_port, header.destination_port];
+        if header.from_opener != 1 {
+            ports.reverse();
+        }
+        let [opener, responder] = ports;
+        let inspector = Box::new(Inspector::new(header.protocol as u8, opener, responder));
         let entry = Entry {
             state: State::Undecided(inspector),
             heard: self.now,

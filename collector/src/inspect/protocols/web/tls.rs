@@ -5,41 +5,40 @@
 
 use zeroize::Zeroizing;
 
-use super::{
+use crate::inspect::{
     Label, Sensitive, TlsVersion,
     reader::{Fault, Reader},
-    registry::{Dissector, Facts, Finding, Service, Speech, Transport, Verdict},
+    registry::{Dissector, Facts, Finding, Speech, Transport, Verdict},
 };
 
 pub(super) static DISSECTOR: Dissector = Dissector {
-    service: Service::new("TLS", "Web"),
+    label: Label::of("TLS"),
     transports: &[Transport::Tcp],
     both_sides: true,
     probe,
+    #[cfg(test)]
+    talks: tests::TALKS,
 };
 
 /// Ports whose protocol over TLS has a label of its own. The plain ports of mail are here for
 /// flows of which the plain beginning, with its STARTTLS, was not seen.
-const BY_PORT: &[(u16, Service)] = &[
-    (21, Service::new("FTPS", "Download")),
-    (25, Service::new("SMTPS", "Email")),
-    (110, Service::new("POPS", "Email")),
-    (143, Service::new("IMAPS", "Email")),
-    (465, Service::new("SMTPS", "Email")),
-    (587, Service::new("SMTPS", "Email")),
+const BY_PORT: &[(u16, Label)] = &[
+    (21, Label::of("FTPS")),
+    (25, Label::of("SMTPS")),
+    (110, Label::of("POPS")),
+    (143, Label::of("IMAPS")),
+    (465, Label::of("SMTPS")),
+    (587, Label::of("SMTPS")),
     (853, DNS_OVER_TLS),
-    (989, Service::new("FTPS", "Download")),
-    (990, Service::new("FTPS", "Download")),
-    (993, Service::new("IMAPS", "Email")),
-    (995, Service::new("POPS", "Email")),
+    (989, Label::of("FTPS")),
+    (990, Label::of("FTPS")),
+    (993, Label::of("IMAPS")),
+    (995, Label::of("POPS")),
 ];
 
-const DNS_OVER_TLS: Service = Service {
-    label: Label {
-        master: "TLS",
-        app: "DoH_DoT",
-    },
-    category: "Network",
+const DNS_OVER_TLS: Label = Label {
+    master: "TLS",
+    app: "DoH_DoT",
 };
 
 /// Protocol identifiers that IANA lists, which are all that may be written.
@@ -92,25 +91,20 @@ const SEALED_RECORD: usize = PLAIN_RECORD + 2048;
 const LONGEST_HELLO: u32 = 2 + 32 + 33 + 65_537 + 256 + 65_537;
 
 fn probe(speech: &Speech<'_>) -> Verdict {
-    let judged = match speech.bytes {
-        [HANDSHAKE, _, _, _, _, CLIENT_HELLO | SERVER_HELLO, ..] => hello(speech),
-        _ => records(speech).map(|()| Finding::default()),
+    let mut finding = match speech.bytes {
+        [HANDSHAKE, _, _, _, _, CLIENT_HELLO | SERVER_HELLO, ..] => hello(speech)?,
+        _ => records(speech).map(|()| Finding::default())?,
     };
-    match judged {
-        Ok(mut finding) => {
-            finding.service = service(speech.port, finding.facts.alpn);
-            Verdict::Certain(finding)
-        }
-        Err(fault) => fault.into(),
-    }
+    finding.label = label(speech.port, finding.facts.alpn);
+    Ok(finding)
 }
 
-fn service(port: u16, alpn: Option<&str>) -> Option<Service> {
+fn label(port: u16, alpn: Option<&str>) -> Option<Label> {
     if alpn == Some("dot") {
         return Some(DNS_OVER_TLS);
     }
-    let (_, service) = BY_PORT.iter().find(|(listed, _)| *listed == port)?;
-    Some(*service)
+    let (_, label) = BY_PORT.iter().find(|(listed, _)| *listed == port)?;
+    Some(*label)
 }
 
 /// The header of a record: its type and its length, of at most `limit` bytes.
@@ -208,9 +202,9 @@ fn hello(speech: &Speech<'_>) -> Result<Finding, Fault> {
         *field = field.or(version(legacy));
     }
     Ok(Finding {
-        service: None,
         facts,
         more,
+        ..Finding::default()
     })
 }
 
@@ -337,26 +331,34 @@ fn version(number: u16) -> Option<TlsVersion> {
 
 #[cfg(test)]
 mod tests {
-    use super::{
-        super::tests::{TLS12, TLS13, Talk},
-        *,
+    use super::*;
+    use crate::inspect::tests::{
+        Talk,
+        Turn::{self, Opener, Responder},
     };
+
+    /// Both sides of `openssl s_client -servername www.example.org -alpn h2,http/1.1` (OpenSSL 3.0)
+    /// on loopback, with the version in the name.
+    const TLS12_CLIENT: &[u8] = include_bytes!("../../tests/tls12-client.bin");
+    const TLS12_SERVER: &[u8] = include_bytes!("../../tests/tls12-server.bin");
+    const TLS13_CLIENT: &[u8] = include_bytes!("../../tests/tls13-client.bin");
+    const TLS13_SERVER: &[u8] = include_bytes!("../../tests/tls13-server.bin");
+    const TLS12: &[Turn] = &[Opener(TLS12_CLIENT), Responder(TLS12_SERVER)];
+    const TLS13: &[Turn] = &[Opener(TLS13_CLIENT), Responder(TLS13_SERVER)];
+
+    pub(crate) const TALKS: &[Talk] = &[
+        Talk::tcp(443, TLS12, "TLS"),
+        Talk::tcp(443, TLS13, "TLS"),
+        Talk::tcp(465, TLS13, "SMTPS"),
+    ];
 
     fn certain(port: u16, bytes: &[u8]) -> Option<Finding> {
         judge(port, bytes, false)
     }
 
     fn judge(port: u16, bytes: &[u8], finished: bool) -> Option<Finding> {
-        let speech = Speech {
-            transport: Transport::Tcp,
-            port,
-            bytes,
-            finished,
-        };
-        match probe(&speech) {
-            Verdict::Certain(finding) => Some(finding),
-            Verdict::No | Verdict::Unsure => None,
-        }
+        let speech = Speech::stream(port, bytes, finished);
+        probe(&speech).ok()
     }
 
     /// The first record of `stream` in records of `size` bytes (RFC 5246, section 6.2.1).
@@ -374,7 +376,7 @@ mod tests {
 
     #[test]
     fn a_client_hello_gives_name_protocol_and_the_highest_version() {
-        let finding = certain(443, TLS13.opener).unwrap();
+        let finding = certain(443, TLS13_CLIENT).unwrap();
         assert_eq!(name(&finding), Some("www.example.org"));
         assert_eq!(finding.facts.alpn, Some("h2"));
         assert_eq!(finding.facts.offered, Some(TlsVersion::Tls13));
@@ -383,19 +385,17 @@ mod tests {
 
     #[test]
     fn the_server_s_choice_is_the_version_of_the_flow() {
-        assert_eq!(TLS12.inspect().tls_version, Some(TlsVersion::Tls12));
-        assert_eq!(TLS13.inspect().tls_version, Some(TlsVersion::Tls13));
-        let talk = Talk {
-            opener: TLS13.opener,
-            ..TLS12
-        };
-        assert_eq!(talk.inspect().tls_version, Some(TlsVersion::Tls12));
+        let version = |turns| Talk::tcp(443, turns, "TLS").inspect().tls_version;
+        assert_eq!(version(TLS12), Some(TlsVersion::Tls12));
+        assert_eq!(version(TLS13), Some(TlsVersion::Tls13));
+        let older = &[Opener(TLS13_CLIENT), Responder(TLS12_SERVER)];
+        assert_eq!(version(older), Some(TlsVersion::Tls12));
     }
 
     #[test]
     fn a_hello_may_span_records() {
         for size in [1, 7, 100] {
-            let records = in_small_records(TLS13.opener, size);
+            let records = in_small_records(TLS13_CLIENT, size);
             let finding = certain(443, &records).unwrap();
             assert_eq!(name(&finding), Some("www.example.org"), "{size}");
             assert_eq!(finding.facts.offered, Some(TlsVersion::Tls13));
@@ -404,9 +404,9 @@ mod tests {
 
     #[test]
     fn a_cut_hello_is_certain_behind_its_fixed_part_and_wants_more() {
-        let fixed = certain(443, &TLS13.opener[..150]).unwrap();
+        let fixed = certain(443, &TLS13_CLIENT[..150]).unwrap();
         assert!(fixed.more);
-        assert!(certain(443, &TLS13.opener[..60]).is_none());
+        assert!(certain(443, &TLS13_CLIENT[..60]).is_none());
     }
 
     #[test]
@@ -423,22 +423,22 @@ mod tests {
     #[test]
     fn hostile_lengths_cost_the_facts_or_the_label() {
         let fixed = 5 + 4 + 2 + 32;
-        let mut session = TLS13.opener.to_vec();
+        let mut session = TLS13_CLIENT.to_vec();
         session[fixed] = 33;
         assert!(certain(443, &session).is_none());
 
-        let mut hello = TLS13.opener.to_vec();
+        let mut hello = TLS13_CLIENT.to_vec();
         hello[6..9].copy_from_slice(&[0xff; 3]);
         assert!(certain(443, &hello).is_none());
 
-        let mut record = TLS13.opener.to_vec();
+        let mut record = TLS13_CLIENT.to_vec();
         record[3..5].copy_from_slice(&[0xff; 2]);
         assert!(certain(443, &record).is_none());
 
-        let session = usize::from(TLS13.opener[fixed]);
+        let session = usize::from(TLS13_CLIENT[fixed]);
         let suites = fixed + 1 + session;
-        let suites_end = suites + 2 + usize::from(TLS13.opener[suites + 1]);
-        let mut extensions = TLS13.opener.to_vec();
+        let suites_end = suites + 2 + usize::from(TLS13_CLIENT[suites + 1]);
+        let mut extensions = TLS13_CLIENT.to_vec();
         extensions[suites_end + 2..][..2].copy_from_slice(&[0xff; 2]);
         let finding = certain(443, &extensions).unwrap();
         assert!(finding.facts.server_name.is_none() && !finding.more);
@@ -446,10 +446,10 @@ mod tests {
 
     #[test]
     fn ports_and_protocol_names_refine_the_label() {
-        let label = |port, alpn| service(port, alpn).map(|service| service.label.to_string());
-        assert_eq!(label(993, None).as_deref(), Some("IMAPS"));
-        assert_eq!(label(853, None).as_deref(), Some("TLS.DoH_DoT"));
-        assert_eq!(label(8853, Some("dot")).as_deref(), Some("TLS.DoH_DoT"));
-        assert_eq!(label(443, Some("h2")), None);
+        let named = |port, alpn| label(port, alpn).map(|label| label.to_string());
+        assert_eq!(named(993, None).as_deref(), Some("IMAPS"));
+        assert_eq!(named(853, None).as_deref(), Some("TLS.DoH_DoT"));
+        assert_eq!(named(8853, Some("dot")).as_deref(), Some("TLS.DoH_DoT"));
+        assert_eq!(named(443, Some("h2")), None);
     }
 }

@@ -1,16 +1,19 @@
 //! QUIC by its long header (RFC 8999, RFC 9000 section 17.2, RFC 9369), its drafts, and Google's
 //! earlier form. Nothing is decrypted. A flow taken up at its short headers is not recognised.
 
-use super::{
+use crate::inspect::{
+    Label,
     reader::{Fault, Reader},
-    registry::{Dissector, Service, Speech, Transport, Verdict},
+    registry::{Dissector, Finding, Speech, Transport, Verdict},
 };
 
 pub(super) static DISSECTOR: Dissector = Dissector {
-    service: Service::new("QUIC", "Web"),
+    label: Label::of("QUIC"),
     transports: &[Transport::Udp],
     both_sides: false,
     probe,
+    #[cfg(test)]
+    talks: tests::TALKS,
 };
 
 const LONG_HEADER: u8 = 0x80;
@@ -37,10 +40,8 @@ enum Form {
 }
 
 fn probe(speech: &Speech<'_>) -> Verdict {
-    match header(speech.bytes) {
-        Ok(()) => Verdict::plain(),
-        Err(fault) => fault.into(),
-    }
+    header(speech.bytes)?;
+    Ok(Finding::default())
 }
 
 fn header(bytes: &[u8]) -> Result<(), Fault> {
@@ -158,6 +159,17 @@ fn public_header(flags: u8, reader: &mut Reader<'_>) -> Result<(), Fault> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::inspect::tests::{Talk, Turn::Opener};
+
+    // The long header of an Initial (RFC 9000, section 17.2.2) whose packet is 20 bytes.
+    pub(crate) const TALKS: &[Talk] = &[Talk::udp(
+        443,
+        &[Opener(
+            b"\xc3\0\0\0\x01\x08\x83\x94\xc8\xf0\x3e\x51\x57\x08\0\0\x14\
+            \x01\x02\x03\x04\x05\x06\x07\x08\x09\x0a\x0b\x0c\x0d\x0e\x0f\x10\x11\x12\x13\x14",
+        )],
+        "QUIC",
+    )];
 
     /// The beginning of the client's Initial in RFC 9001, appendix A.2, up to its packet number;
     /// the rest is ciphertext.

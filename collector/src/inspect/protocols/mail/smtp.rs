@@ -1,16 +1,19 @@
 //! SMTP by the server's greeting or the client's (RFC 5321, sections 3.1 and 4.1.1.1). A session
 //! that goes on in TLS (STARTTLS, RFC 3207) stays SMTP: only its beginning is judged.
 
-use super::{
+use crate::inspect::{
+    Label,
     reader::{Fault, Reader},
-    registry::{Dissector, Service, Speech, Transport, Verdict},
+    registry::{Dissector, Finding, Speech, Transport, Verdict},
 };
 
 pub(super) static DISSECTOR: Dissector = Dissector {
-    service: Service::new("SMTP", "Email"),
+    label: Label::of("SMTP"),
     transports: &[Transport::Tcp],
     both_sides: false,
     probe,
+    #[cfg(test)]
+    talks: tests::TALKS,
 };
 
 /// Transfer, submission (RFC 6409) and the port that providers offer beside it.
@@ -19,15 +22,11 @@ const PORTS: [u16; 3] = [25, 587, 2525];
 const LONGEST_LINE: usize = 512;
 
 fn probe(speech: &Speech<'_>) -> Verdict {
-    let judged = match speech.bytes.first() {
-        None => return Verdict::Unsure,
-        Some(b'2' | b'5') => greeting(speech),
-        Some(_) => hello(speech.bytes),
-    };
-    match judged {
-        Ok(()) => Verdict::plain(),
-        Err(fault) => fault.into(),
+    match speech.bytes.first() {
+        Some(b'2' | b'5') => greeting(speech)?,
+        _ => hello(speech.bytes)?,
     }
+    Ok(Finding::default())
 }
 
 /// `220 domain text`, or `554` for no service. FTP greets with 220 too, so away from SMTP's ports
@@ -61,15 +60,29 @@ fn hello(bytes: &[u8]) -> Result<(), Fault> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::inspect::tests::{
+        Talk,
+        Turn::{Opener, Responder},
+    };
+
+    /// A session that turns to TLS.
+    pub(crate) const TALKS: &[Talk] = &[Talk::tcp(
+        587,
+        &[
+            Responder(b"220 mail.example.org ESMTP Postfix\r\n"),
+            Opener(b"EHLO client.example\r\n"),
+            Responder(b"250-mail.example.org\r\n250 STARTTLS\r\n"),
+            Opener(b"STARTTLS\r\n"),
+            Responder(b"220 2.0.0 Ready to start TLS\r\n"),
+            Opener(b"\x16\x03\x01\x01\x06\x01\0\x01\x02\x03\x03"),
+            Responder(b"\x16\x03\x03\0\x7a\x02\0\0\x76\x03\x03"),
+        ],
+        "SMTP",
+    )];
 
     fn certain(port: u16, bytes: &[u8]) -> bool {
-        let speech = Speech {
-            transport: Transport::Tcp,
-            port,
-            bytes,
-            finished: false,
-        };
-        matches!(probe(&speech), Verdict::Certain(_))
+        let speech = Speech::stream(port, bytes, false);
+        probe(&speech).is_ok()
     }
 
     #[test]

@@ -4,16 +4,19 @@
 //! There is no magic number, so on the ports of DNS the header and the first question must be
 //! sound, and elsewhere every question and record, up to the message's last byte.
 
-use super::{
+use crate::inspect::{
+    Label,
     reader::{Fault, Reader},
-    registry::{Dissector, Finding, Service, Speech, Transport, Verdict},
+    registry::{Dissector, Finding, Speech, Transport, Verdict},
 };
 
 pub(super) static DISSECTOR: Dissector = Dissector {
-    service: Service::new("DNS", "Network"),
+    label: Label::of("DNS"),
     transports: &[Transport::Udp, Transport::Tcp],
     both_sides: false,
     probe,
+    #[cfg(test)]
+    talks: tests::TALKS,
 };
 
 const DOMAIN: u16 = 53;
@@ -30,19 +33,17 @@ fn probe(speech: &Speech<'_>) -> Verdict {
         ),
         Transport::Tcp => framed(speech),
     };
-    match judged {
-        Ok(()) => Verdict::Certain(Finding {
-            service: relative(speech.port),
-            ..Finding::default()
-        }),
-        Err(fault) => fault.into(),
-    }
+    judged?;
+    Ok(Finding {
+        label: relative(speech.port),
+        ..Finding::default()
+    })
 }
 
-fn relative(port: u16) -> Option<Service> {
+fn relative(port: u16) -> Option<Label> {
     match port {
-        MULTICAST => Some(Service::new("MDNS", "Network")),
-        LINK_LOCAL => Some(Service::new("LLMNR", "Network")),
+        MULTICAST => Some(Label::of("MDNS")),
+        LINK_LOCAL => Some(Label::of("LLMNR")),
         _ => None,
     }
 }
@@ -172,6 +173,40 @@ fn name(reader: &mut Reader<'_>) -> Result<(), Fault> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::inspect::tests::{
+        Talk,
+        Turn::{Opener, Responder},
+    };
+
+    /// A query for the addresses of `example.org`, with EDNS, and its answer; the same over TCP.
+    pub(crate) const TALKS: &[Talk] = &[
+        Talk::udp(
+            53,
+            &[
+                Opener(
+                    b"\x1a\x2b\x01\x20\0\x01\0\0\0\0\0\x01\x07example\x03org\0\0\x01\0\x01\
+                    \0\0\x29\x04\xd0\0\0\0\0\0\0",
+                ),
+                Responder(
+                    b"\x1a\x2b\x81\x80\0\x01\0\x01\0\0\0\x01\x07example\x03org\0\0\x01\0\x01\
+                    \xc0\x0c\0\x01\0\x01\0\0\x0e\x10\0\x04\xc0\0\x02\x01\0\0\x29\x04\xd0\
+                    \0\0\0\0\0\0",
+                ),
+            ],
+            "DNS",
+        ),
+        Talk::tcp(
+            53,
+            &[
+                Opener(b"\0\x1d\x1a\x2b\x01\0\0\x01\0\0\0\0\0\0\x07example\x03org\0\0\x01\0\x01"),
+                Responder(
+                    b"\0\x2d\x1a\x2b\x81\x80\0\x01\0\x01\0\0\0\0\x07example\x03org\0\0\x01\0\x01\
+                    \xc0\x0c\0\x01\0\x01\0\0\x0e\x10\0\x04\xc0\0\x02\x01",
+                ),
+            ],
+            "DNS",
+        ),
+    ];
 
     /// A query for the address of `example.org`.
     const QUERY: &[u8] = b"\x1a\x2b\x01\0\0\x01\0\0\0\0\0\0\x07example\x03org\0\0\x01\0\x01";
@@ -231,7 +266,7 @@ mod tests {
 
     #[test]
     fn the_relatives_are_named_by_their_ports() {
-        let name = |port| relative(port).map(|service| service.label.master);
+        let name = |port| relative(port).map(|label| label.master);
         assert_eq!(name(5353), Some("MDNS"));
         assert_eq!(name(5355), Some("LLMNR"));
         assert_eq!(name(53), None);

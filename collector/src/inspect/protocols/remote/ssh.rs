@@ -1,26 +1,27 @@
 //! SSH by its identification string (RFC 4253, section 4.2). A server may send other lines before
 //! its own; the client may not, so such a flow is named by the client's.
 
-use super::{
+use crate::inspect::{
+    Label,
     reader::{Fault, Reader},
-    registry::{Dissector, Service, Speech, Transport, Verdict},
+    registry::{Dissector, Finding, Speech, Transport, Verdict},
 };
 
 pub(super) static DISSECTOR: Dissector = Dissector {
-    service: Service::new("SSH", "RemoteAccess"),
+    label: Label::of("SSH"),
     transports: &[Transport::Tcp],
     both_sides: false,
     probe,
+    #[cfg(test)]
+    talks: tests::TALKS,
 };
 
 /// With CR and LF.
 const LONGEST_LINE: usize = 255;
 
 fn probe(speech: &Speech<'_>) -> Verdict {
-    match identification(speech.bytes) {
-        Ok(()) => Verdict::plain(),
-        Err(fault) => fault.into(),
-    }
+    identification(speech.bytes)?;
+    Ok(Finding::default())
 }
 
 fn identification(bytes: &[u8]) -> Result<(), Fault> {
@@ -38,6 +39,19 @@ fn identification(bytes: &[u8]) -> Result<(), Fault> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::inspect::tests::{
+        Talk,
+        Turn::{Opener, Responder},
+    };
+
+    pub(crate) const TALKS: &[Talk] = &[Talk::tcp(
+        22,
+        &[
+            Opener(b"SSH-2.0-OpenSSH_9.2p1 Debian-2+deb12u3\r\n\0\0\x05\xdc\x07\x14"),
+            Responder(b"SSH-2.0-OpenSSH_9.2p1 Debian-2+deb12u3\r\n\0\0\x04\x3c\x0a\x14"),
+        ],
+        "SSH",
+    )];
 
     #[test]
     fn an_identification_string_is_ssh() {

@@ -4,18 +4,22 @@
 use httparse::{Error, Header, ParserConfig, Request, Response, Status};
 use zeroize::Zeroizing;
 
-use super::{
-    Sensitive,
-    registry::{Dissector, Facts, Finding, Service, Speech, Transport, Verdict},
+use crate::inspect::{
+    Label, Sensitive,
+    reader::Fault,
+    registry::{Dissector, Facts, Finding, Speech, Transport, Verdict},
 };
 
 pub(super) static DISSECTOR: Dissector = Dissector {
-    service: Service::new("HTTP", "Web"),
+    label: Label::of("HTTP"),
     transports: &[Transport::Tcp],
     both_sides: true,
     probe,
+    #[cfg(test)]
+    talks: tests::TALKS,
 };
 
+const FIRST_LINE: Fault = Fault::Wrong("first line");
 const MOST_HEADERS: usize = 100;
 
 /// How far a head could be read, once its first line is known to be sound.
@@ -34,12 +38,12 @@ fn probe(speech: &Speech<'_>) -> Verdict {
     }
     let mut facts = Facts::default();
     match head(speech.bytes, &mut facts) {
-        None => Verdict::No,
+        None => Err(FIRST_LINE),
         Some(Head::Cut) if speech.finished => of_whole_lines(speech.bytes),
-        Some(head) => Verdict::Certain(Finding {
-            service: None,
+        Some(head) => Ok(Finding {
             facts,
             more: !matches!(head, Head::Read),
+            ..Finding::default()
         }),
     }
 }
@@ -61,9 +65,9 @@ fn unfinished_line(bytes: &[u8]) -> Verdict {
     let token = |byte: &u8| byte.is_ascii_alphanumeric() || b"/!#$%&'*+-.^_`|~".contains(byte);
     let method = text.split(|&byte| byte == b' ').next().unwrap_or_default();
     if text.iter().all(sound) && method.iter().all(token) {
-        Verdict::Unsure
+        Err(Fault::Short("first line"))
     } else {
-        Verdict::No
+        Err(FIRST_LINE)
     }
 }
 
@@ -78,8 +82,8 @@ fn of_whole_lines(bytes: &[u8]) -> Verdict {
     whole.extend_from_slice(b"\r\n");
     let mut facts = Facts::default();
     match head(&whole, &mut facts) {
-        None => Verdict::No,
-        Some(_) => Verdict::Certain(Finding {
+        None => Err(FIRST_LINE),
+        Some(_) => Ok(Finding {
             facts,
             ..Finding::default()
         }),
@@ -203,18 +207,29 @@ fn media_type(value: &[u8]) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::inspect::tests::{
+        Talk,
+        Turn::{Opener, Responder},
+    };
+
+    pub(crate) const TALKS: &[Talk] = &[Talk::tcp(
+        80,
+        &[
+            Opener(
+                b"GET /index.html HTTP/1.1\r\nHost: WWW.example.org:80\r\n\
+                User-Agent: curl/7.88.1\r\nAccept: */*\r\n\r\n",
+            ),
+            Responder(
+                b"HTTP/1.1 200 OK\r\nServer: nginx/1.22.1\r\n\
+                Content-Type: Text/HTML; charset=utf-8\r\nContent-Length: 5\r\n\r\nhello",
+            ),
+        ],
+        "HTTP",
+    )];
 
     fn certain(bytes: &[u8], finished: bool) -> Option<Finding> {
-        let speech = Speech {
-            transport: Transport::Tcp,
-            port: 8080,
-            bytes,
-            finished,
-        };
-        match probe(&speech) {
-            Verdict::Certain(finding) => Some(finding),
-            Verdict::No | Verdict::Unsure => None,
-        }
+        let speech = Speech::stream(8080, bytes, finished);
+        probe(&speech).ok()
     }
 
     fn name(facts: &Facts) -> Option<&str> {

@@ -1,0 +1,5 @@
+//! Text messengers.
+
+use super::Dissector;
+
+pub(super) static DISSECTORS: &[&Dissector] = &[];

@@ -1,0 +1,5 @@
+//! Crypto-currencies and their mining.
+
+use super::Dissector;
+
+pub(super) static DISSECTORS: &[&Dissector] = &[];

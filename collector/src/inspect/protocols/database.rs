@@ -1,0 +1,5 @@
+//! Databases and caches.
+
+use super::Dissector;
+
+pub(super) static DISSECTORS: &[&Dissector] = &[];

@@ -1,0 +1,5 @@
+//! Games and their platforms.
+
+use super::Dissector;
+
+pub(super) static DISSECTORS: &[&Dissector] = &[];

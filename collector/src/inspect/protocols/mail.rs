@@ -1,0 +1,7 @@
+//! Mail and news.
+
+use super::Dissector;
+
+mod smtp;
+
+pub(super) static DISSECTORS: &[&Dissector] = &[&smtp::DISSECTOR];

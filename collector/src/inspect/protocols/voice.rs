@@ -1,0 +1,5 @@
+//! Calls, conferences, streams of media and their signalling.
+
+use super::Dissector;
+
+pub(super) static DISSECTORS: &[&Dissector] = &[];

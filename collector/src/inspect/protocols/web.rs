@@ -1,0 +1,10 @@
+//! The web and what carries it.
+
+use super::Dissector;
+
+mod http;
+mod quic;
+mod tls;
+
+pub(super) static DISSECTORS: &[&Dissector] =
+    &[&tls::DISSECTOR, &http::DISSECTOR, &quic::DISSECTOR];

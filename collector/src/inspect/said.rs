@@ -1,0 +1,97 @@
+//! What one side of a flow has said, and which dissectors have heard enough of it.
+
+use super::{
+    datagrams::Datagrams,
+    reassembly::Stream,
+    registry::{Heard, Transport},
+};
+
+/// More dissectors than there are.
+const MOST: usize = 512;
+
+/// One side's window.
+pub(crate) struct Said {
+    window: Window,
+    /// By rank: whom the stream has proved to be of another protocol.
+    ruled_out: [u64; MOST / 64],
+}
+
+enum Window {
+    Stream(Stream),
+    Datagrams(Datagrams),
+}
+
+impl Said {
+    /// Nothing yet, of `limit` bytes at most.
+    pub(crate) fn new(transport: Option<Transport>, limit: u32) -> Self {
+        let limit = usize::try_from(limit).unwrap_or_default();
+        let window = match transport {
+            Some(Transport::Udp) => Window::Datagrams(Datagrams::new(limit)),
+            _ => Window::Stream(Stream::new(limit)),
+        };
+        Self {
+            window,
+            ruled_out: [0; MOST / 64],
+        }
+    }
+
+    /// Adds a segment; says whether there is more to judge, as [`Stream::insert`] does.
+    pub(crate) fn insert(&mut self, offset: i32, bytes: &[u8]) -> bool {
+        match &mut self.window {
+            Window::Stream(stream) => stream.insert(offset, bytes),
+            Window::Datagrams(_) => false,
+        }
+    }
+
+    /// Keeps a datagram.
+    pub(crate) fn keep(&mut self, datagram: &[u8]) {
+        if let Window::Datagrams(datagrams) = &mut self.window {
+            datagrams.keep(datagram);
+        }
+    }
+
+    /// What can be judged: a stream's bytes without a gap, or all datagrams.
+    pub(crate) fn heard(&self) -> Heard<'_> {
+        match &self.window {
+            Window::Stream(stream) => Heard {
+                bytes: stream.prefix(),
+                ends: &[],
+            },
+            Window::Datagrams(datagrams) => datagrams.heard(),
+        }
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.heard().is_empty()
+    }
+
+    /// Nothing more will come.
+    pub(crate) fn exhausted(&self) -> bool {
+        match &self.window {
+            Window::Stream(stream) => stream.exhausted(),
+            Window::Datagrams(datagrams) => datagrams.exhausted(),
+        }
+    }
+
+    /// The dissector of `rank` need not be asked about this stream again.
+    pub(crate) fn ruled_out(&self, rank: usize) -> bool {
+        self.ruled_out
+            .get(rank / 64)
+            .is_some_and(|word| word >> (rank % 64) & 1 == 1)
+    }
+
+    /// Remembers that the dissector of `rank` found another protocol.
+    pub(crate) fn rule_out(&mut self, rank: usize) {
+        if let Some(word) = self.ruled_out.get_mut(rank / 64) {
+            *word |= 1 << (rank % 64);
+        }
+    }
+
+    /// Forgets and zeroes what was said.
+    pub(crate) fn clear(&mut self) {
+        match &mut self.window {
+            Window::Stream(stream) => stream.clear(),
+            Window::Datagrams(datagrams) => datagrams.clear(),
+        }
+    }
+}
