@@ -304,8 +304,8 @@ impl Found {
 
     /// The label, with the application that the server's name tells where the payload told none.
     fn inspection(self) -> Inspection {
-        let name = self.facts.server_name.as_ref();
-        let app = name.and_then(|name| hosts::application(name.reveal()));
+        let name = self.facts.host();
+        let app = name.and_then(hosts::application);
         let label = self.label;
         let mut inspection = match app {
             Some(app) if label.app == label.master && app != label.master => Inspection {

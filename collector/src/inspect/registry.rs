@@ -160,6 +160,9 @@ impl Finding {
 pub(crate) struct Facts {
     /// The name of the server that is spoken to; it may name the application.
     pub(crate) server_name: Option<Sensitive>,
+    /// A host that the server's certificate is for; it may name the application where the client
+    /// named no server.
+    pub(crate) certificate_host: Option<Sensitive>,
     pub(crate) user_agent: Option<Sensitive>,
     pub(crate) content_type: Option<String>,
     /// The highest that the client offers.
@@ -170,10 +173,19 @@ pub(crate) struct Facts {
 }
 
 impl Facts {
+    /// The host that may name the application: of the server that the client named, or that the
+    /// certificate is for where it named none of the internet.
+    pub(crate) fn host(&self) -> Option<&str> {
+        let named = self.server_name.as_ref().map(Sensitive::reveal);
+        let certified = self.certificate_host.as_ref().map(Sensitive::reveal);
+        named.filter(|name| name.contains('.')).or(certified)
+    }
+
     /// These facts, and `older` ones where these say nothing.
     pub(crate) fn or(self, older: Self) -> Self {
         Self {
             server_name: self.server_name.or(older.server_name),
+            certificate_host: self.certificate_host.or(older.certificate_host),
             user_agent: self.user_agent.or(older.user_agent),
             content_type: self.content_type.or(older.content_type),
             offered: self.offered.or(older.offered),

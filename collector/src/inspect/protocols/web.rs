@@ -2,9 +2,17 @@
 
 use super::Dissector;
 
+mod certificate;
+mod dtls;
+mod hello;
 mod http;
 mod quic;
+mod sslv2;
 mod tls;
 
-pub(super) static DISSECTORS: &[&Dissector] =
-    &[&tls::DISSECTOR, &http::DISSECTOR, &quic::DISSECTOR];
+pub(super) static DISSECTORS: &[&Dissector] = &[
+    &tls::DISSECTOR,
+    &http::DISSECTOR,
+    &quic::DISSECTOR,
+    &dtls::DISSECTOR,
+];
