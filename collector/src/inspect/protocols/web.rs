@@ -3,12 +3,13 @@
 use super::Dissector;
 
 mod certificate;
-mod dtls;
+pub(super) mod dtls;
 mod hello;
 mod http;
 mod quic;
 mod sslv2;
 mod tls;
+mod tor;
 
 pub(super) static DISSECTORS: &[&Dissector] = &[
     &tls::DISSECTOR,

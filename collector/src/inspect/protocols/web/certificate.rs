@@ -7,7 +7,7 @@ use crate::inspect::{
     reader::{Fault, Reader},
 };
 
-use super::hello;
+use super::{hello, tor};
 
 /// What the names tell.
 #[derive(Debug, Default)]
@@ -38,6 +38,7 @@ const APPLICATIONS: &[(&[u8], &str)] = &[
     (b"AnyNet Relay", "AnyDesk"),
     (b"philandro Software GmbH", "AnyDesk"),
     (b"Fortinet", "FortiClient"),
+    (b"NVIDIA GameStream", "GeForceNow"),
     (b"Private Internet Access", "PrivateInternetAccess"),
 ];
 
@@ -130,7 +131,9 @@ impl Holder {
 }
 
 fn application(issuer: &Name<'_>, subject: &Name<'_>) -> Option<&'static str> {
-    if is_tor(issuer, subject) {
+    if let (Some(issuer), Some(subject)) = (issuer.alone(), subject.alone())
+        && tor::in_certificate(issuer, subject)
+    {
         return Some("Tor");
     }
     let named = [subject.common, subject.organization];
@@ -139,23 +142,11 @@ fn application(issuer: &Name<'_>, subject: &Name<'_>) -> Option<&'static str> {
     Some(*application)
 }
 
-/// Tor's relays issue for www.RANDOM.net, by www.RANDOM.com, in base32 of 8 to 20 letters, and say
-/// nothing else (tor-spec, "in-protocol certificates"; Tor's `tor_tls_context_new`).
-fn is_tor(issuer: &Name<'_>, subject: &Name<'_>) -> bool {
-    let random = |name: &Name<'_>, end: &[u8]| {
-        let letters = name
-            .common
-            .and_then(|common| common.strip_prefix(b"www."))
-            .and_then(|common| common.strip_suffix(end));
-        name.attributes == 1
-            && letters.is_some_and(|letters| {
-                (8..=20).contains(&letters.len())
-                    && letters
-                        .iter()
-                        .all(|b| matches!(b, b'a'..=b'z' | b'2'..=b'7'))
-            })
-    };
-    random(issuer, b".com") && random(subject, b".net")
+impl<'a> Name<'a> {
+    /// The common name, where there is nothing else.
+    fn alone(&self) -> Option<&'a [u8]> {
+        self.common.filter(|_| self.attributes == 1)
+    }
 }
 
 /// The attributes of a distinguished name (RFC 5280, section 4.1.2.4).

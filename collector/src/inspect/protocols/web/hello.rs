@@ -240,6 +240,12 @@ fn first_listed_protocol(data: &mut Reader<'_>) -> Result<Option<&'static str>, 
     while !list.at_end() {
         let length = usize::from(list.u8("protocol name")?);
         let name = list.take(length, "protocol name")?;
+        // A draft of DNS over QUIC adds its number (RFC 9250 in its drafts).
+        let name = if name.starts_with(b"doq-") {
+            b"doq"
+        } else {
+            name
+        };
         let listed = ALPN.iter().find(|listed| listed.as_bytes() == name);
         found = found.or(listed.copied());
     }

@@ -308,14 +308,19 @@ fn packed_ids(reader: &mut Reader<'_>) -> Result<(), Fault> {
 }
 
 /// Google's public header of Q043 and before (QUIC Wire Layout Specification): flags, a connection
-/// id, the version.
+/// id, and the client's version; a server's is known where it rejects a hello.
 fn public_header(flags: u8, reader: &mut Reader<'_>) -> Result<(), Fault> {
     const VERSION: u8 = 0x01;
+    const RESET: u8 = 0x02;
     const CONNECTION_ID: u8 = 0x08;
     const UNUSED: u8 = 0xc0;
-    let versioned = flags & (VERSION | CONNECTION_ID) == VERSION | CONNECTION_ID;
-    Reader::require(versioned && flags & UNUSED == 0, "public flags")?;
+    let sound = flags & CONNECTION_ID != 0 && flags & UNUSED == 0;
+    Reader::require(sound, "public flags")?;
     reader.take(8, "connection id")?;
+    if flags & VERSION == 0 {
+        let rejection = flags & RESET == 0 && google::is_rejection(reader.rest());
+        return Reader::require(rejection, "rejection");
+    }
     let version = reader.u32("version")?.to_be_bytes();
     let known = matches!(version, [b'Q', b'0', b'0'..=b'4', b'0'..=b'9']);
     Reader::require(known, "version")
@@ -451,6 +456,19 @@ mod tests {
     fn long_headers_of_version_1_are_quic() {
         assert_eq!(header(CLIENT), Ok(()));
         assert_eq!(header(RETRY), Ok(()));
+    }
+
+    #[test]
+    fn a_server_s_rejection_in_clear_is_quic() {
+        let reject = [
+            &b"\x08\x25\x42\xda\xab\xb0\x35\x31\x7b\x01\x6b\xe4\x92\x17\x79\x60\x18\xe9\x11\x7c\xe8\
+            \x2a\x40\x01\x03\xa5\x01\0\x06\0\xa0\x01\x02\x5bREJ\0\x07\0"[..],
+            &[0; 64],
+        ]
+        .concat();
+        assert_eq!(header(&reject), Ok(()));
+        let other = [&reject[..31], b"\x02", &reject[32..]].concat();
+        assert_eq!(header(&other), Err(Fault::Wrong("rejection")));
     }
 
     #[test]

@@ -14,7 +14,7 @@ use crate::inspect::{
 use super::{
     certificate,
     hello::{self, CLIENT_HELLO, Carrier, SERVER_HELLO},
-    sslv2,
+    sslv2, tor,
 };
 
 pub(super) static DISSECTOR: Dissector = Dissector {
@@ -56,6 +56,11 @@ const DNS_OVER_TLS: Label = Label {
     app: "DoH_DoT",
 };
 
+const TOR: Label = Label {
+    master: "TLS",
+    app: "Tor",
+};
+
 const CHANGE_CIPHER_SPEC: u8 = 20;
 const ALERT: u8 = 21;
 const HANDSHAKE: u8 = 22;
@@ -71,7 +76,7 @@ fn probe(speech: &Speech<'_>) -> Verdict {
         [0x80..=0xff, ..] => sslv2::hello(speech.bytes)?,
         _ => records(speech).map(|()| Finding::default())?,
     };
-    let label = label(speech.port, finding.facts.alpn);
+    let label = label(speech, finding.facts.alpn);
     finding.label = match finding.label {
         Some(found) => Some(Label {
             master: label.map_or(found.master, |label| label.master),
@@ -82,9 +87,9 @@ fn probe(speech: &Speech<'_>) -> Verdict {
     Ok(finding)
 }
 
-fn label(port: u16, alpn: Option<&str>) -> Option<Label> {
+fn label(speech: &Speech<'_>, alpn: Option<&str>) -> Option<Label> {
     let by_alpn = BY_ALPN.iter().find(|(listed, _)| Some(*listed) == alpn);
-    let by_port = || BY_PORT.iter().find(|(listed, _)| *listed == port);
+    let by_port = || BY_PORT.iter().find(|(listed, _)| speech.on_port(*listed));
     let label = by_alpn.map(|(_, label)| *label);
     label.or_else(|| by_port().map(|(_, label)| *label))
 }
@@ -124,6 +129,9 @@ fn hello(speech: &Speech<'_>) -> Verdict {
     let (kind, length) = hello::message_head(&mut handshake)?;
     let body = handshake.part(length, "handshake message")?;
     let mut finding = hello::read(kind, body, Carrier::Stream, speech.finished)?;
+    if !finding.more && tor::in_client_hello(&finding.facts) {
+        finding.label = Some(TOR);
+    }
     if !finding.more && certificate_is_clear(&finding) {
         if handshake.rest().is_empty() {
             handshake = stream;
@@ -162,7 +170,8 @@ fn certificate(handshake: Result<Reader<'_>, Fault>, hello: u8, finding: &mut Fi
     match read {
         Ok(holder) => {
             finding.more = holder.more;
-            finding.label = holder.application.map(|app| Label { master: "TLS", app });
+            let application = holder.application.map(|app| Label { master: "TLS", app });
+            finding.label = application.or(finding.label);
             if hello == SERVER_HELLO {
                 finding.facts.certificate_host = holder.host;
             }
@@ -318,7 +327,10 @@ mod tests {
 
     #[test]
     fn ports_and_protocol_names_refine_the_label() {
-        let named = |port, alpn| label(port, alpn).map(|label| label.to_string());
+        let named = |port, alpn| {
+            let label = label(&Speech::stream(port, b"", false), alpn);
+            label.map(|label| label.to_string())
+        };
         assert_eq!(named(993, None).as_deref(), Some("IMAPS"));
         assert_eq!(named(853, None).as_deref(), Some("TLS.DoH_DoT"));
         assert_eq!(named(8853, Some("dot")).as_deref(), Some("TLS.DoH_DoT"));

@@ -12,6 +12,13 @@ const CLIENT_HELLO: &[u8] = b"CHLO";
 /// The public header, the hash and the headers of frames and stream take no more.
 const FARTHEST: usize = 64;
 
+/// A packet holds the beginning of a server's rejection: in a frame of stream 1, behind its length.
+pub(super) fn is_rejection(packet: &[u8]) -> bool {
+    let near = packet.get(..FARTHEST).unwrap_or_default();
+    let fits = |window: &[u8]| matches!(window, [0x80..=0xff, 1, _, _, b'R', b'E', b'J', 0]);
+    near.windows(8).any(fits)
+}
+
 /// The hello in a packet that is not encrypted.
 pub(super) fn in_clear(packet: &[u8]) -> Option<Facts> {
     let near = packet.get(..FARTHEST)?;
