@@ -3,7 +3,7 @@
 use super::Dissector;
 
 mod certificate;
-pub(super) mod dtls;
+mod dtls;
 mod hello;
 mod http;
 mod quic;

@@ -14,7 +14,7 @@ use super::{
     hello::{self, CLIENT_HELLO, Carrier, SERVER_HELLO},
 };
 
-pub(in crate::inspect::protocols) static DISSECTOR: Dissector = Dissector {
+pub(super) static DISSECTOR: Dissector = Dissector {
     label: Label::of("DTLS"),
     transports: &[Transport::Udp],
     both_sides: true,

@@ -112,19 +112,24 @@ fn of_facts(facts: Facts) -> Finding {
 fn client_hello(speech: &Speech<'_>) -> Option<Finding> {
     let mut hello = Stream::of_pieces(LONGEST_HELLO, MOST_FRAMES);
     let mut first = None;
-    for datagram in speech.datagrams() {
-        for packet in initials(datagram) {
-            // The keys stay those of the first id, but after a Retry.
-            let id = *first.get_or_insert(packet.connection_id);
-            if !read_packet(&packet, id, &mut hello) && packet.connection_id != id {
-                read_packet(&packet, packet.connection_id, &mut hello);
-            }
+    for packet in speech.datagrams().flat_map(initials) {
+        // The keys stay those of the first id, but after a Retry.
+        let id = *first.get_or_insert(packet.connection_id);
+        let opened = read_packet(&packet, id, &mut hello)
+            || (packet.connection_id != id
+                && read_packet(&packet, packet.connection_id, &mut hello));
+        if !opened {
+            break;
         }
     }
-    if let Some(facts) = google::facts(hello.prefix()) {
+    read_hello(hello.prefix())
+}
+
+fn read_hello(bytes: &[u8]) -> Option<Finding> {
+    if let Some(facts) = google::facts(bytes) {
         return Some(of_facts(facts));
     }
-    let mut message = Reader::open(hello.prefix());
+    let mut message = Reader::open(bytes);
     let (kind, length) = hello::message_head(&mut message).ok()?;
     Reader::require(kind == CLIENT_HELLO, "handshake type").ok()?;
     let body = message.part(length, "hello").ok()?;
@@ -147,7 +152,7 @@ fn initials(datagram: &[u8]) -> impl Iterator<Item = Initial<'_>> {
 fn read_packet(packet: &Initial<'_>, connection_id: &[u8], hello: &mut Stream) -> bool {
     let salts = initial::salts(packet.version).iter();
     let mut opened = salts.filter_map(|salt| initial::open(packet, salt, connection_id));
-    opened.any(|bytes| frames(packet, &bytes, hello).is_ok())
+    opened.any(|bytes| !matches!(frames(packet, &bytes, hello), Err(Fault::Wrong(_))))
 }
 
 /// The frames that an Initial may hold (RFC 9000, section 12.4), and those of Google's versions with
