@@ -1,5 +1,7 @@
 //! The terms in which dissectors are asked and answer.
 
+use std::net::Ipv4Addr;
+
 use super::{
     Confidence, Inspection, Label, Method, Sensitive, TlsVersion, reader::Fault, vocabulary,
 };
@@ -178,7 +180,8 @@ impl Facts {
     pub(crate) fn host(&self) -> Option<&str> {
         let named = self.server_name.as_ref().map(Sensitive::reveal);
         let certified = self.certificate_host.as_ref().map(Sensitive::reveal);
-        named.filter(|name| name.contains('.')).or(certified)
+        let domain = |name: &&str| name.contains('.') && name.parse::<Ipv4Addr>().is_err();
+        named.filter(domain).or(certified)
     }
 
     /// These facts, and `older` ones where these say nothing.
@@ -208,6 +211,27 @@ impl Facts {
             tls_version: self.chosen.or(self.offered),
             alpn: self.alpn,
             trace: None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_certificate_speaks_where_the_client_named_no_domain() {
+        let host = |named: Option<&str>| {
+            let facts = Facts {
+                server_name: named.map(Sensitive::new),
+                certificate_host: Some(Sensitive::new("example.net")),
+                ..Facts::default()
+            };
+            facts.host().map(str::to_owned)
+        };
+        assert_eq!(host(Some("example.org")).as_deref(), Some("example.org"));
+        for named in [None, Some("localhost"), Some("192.0.2.1")] {
+            assert_eq!(host(named).as_deref(), Some("example.net"));
         }
     }
 }

@@ -252,11 +252,21 @@ fn first_listed_protocol(data: &mut Reader<'_>) -> Result<Option<&'static str>, 
     Ok(found.or(Some("other")))
 }
 
-/// Among transport parameters in the form of RFC 9000, section 18.
+/// Among transport parameters (RFC 9000, section 18). Up to draft 26 their list, its numbers and its
+/// lengths were those of TLS.
 fn user_agent(mut parameters: Reader<'_>) -> Option<Sensitive> {
+    let mut whole = parameters;
+    let list = whole.part16("parameters").ok();
+    let list = list.filter(|list| whole.at_end() && list.rest().len() > 2);
+    let drafted = list.is_some();
+    parameters = list.unwrap_or(parameters);
     loop {
-        let id = parameters.variable("parameter id").ok()?;
-        let length = parameters.variable("parameter length").ok()?;
+        let number = |parameters: &mut Reader<'_>, part| match drafted {
+            true => parameters.u16(part).map(u64::from),
+            false => parameters.variable(part),
+        };
+        let id = number(&mut parameters, "parameter id").ok()?;
+        let length = number(&mut parameters, "parameter length").ok()?;
         let length = usize::try_from(length).ok()?;
         let value = parameters.take(length, "parameter").ok()?;
         if id == USER_AGENT {
@@ -283,5 +293,40 @@ fn version(number: u16) -> Option<TlsVersion> {
         // The drafts of TLS 1.3 (draft-ietf-tls-tls13-28, section 4.2.1.1), and Facebook's.
         0x0304 | 0x7f0e..=0x7f1c | 0xfb17 | 0xfb1a => Some(TlsVersion::Tls13),
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_user_agent_is_read_in_either_form_of_the_transport_parameters() {
+        let read = |bytes| {
+            let agent = user_agent(Reader::whole(bytes));
+            agent.map(|agent| agent.reveal().to_owned())
+        };
+        let standard = b"\x01\x02\x40\x64\x71\x29\x05agent";
+        assert_eq!(read(standard).as_deref(), Some("agent"));
+        let draft = b"\0\x0f\0\x01\0\x02\x40\x64\x31\x29\0\x05agent";
+        assert_eq!(read(draft).as_deref(), Some("agent"));
+        assert_eq!(read(b"\x01\x02\x40\x64"), None);
+        assert_eq!(read(b"\x71\x29\x05age\0t"), None);
+    }
+
+    #[test]
+    fn names_that_no_host_has_are_left_out() {
+        assert_eq!(host_name(b"A.Example").unwrap().reveal(), "a.example");
+        for name in [&b""[..], b"a b", b"a/b", b"\xc3\xa9.example", &[b'a'; 256]] {
+            assert!(host_name(name).is_none());
+        }
+    }
+
+    #[test]
+    fn a_draft_of_dns_over_quic_counts_as_it() {
+        let read = |bytes| first_listed_protocol(&mut Reader::whole(bytes)).unwrap();
+        assert_eq!(read(b"\0\x08\x07doq-i02"), Some("doq"));
+        assert_eq!(read(b"\0\x08\x04x-y/\x02h3"), Some("h3"));
+        assert_eq!(read(b"\0\x04\x03x-y"), Some("other"));
     }
 }
