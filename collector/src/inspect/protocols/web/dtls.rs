@@ -43,9 +43,9 @@ struct Record<'a> {
 fn probe(speech: &Speech<'_>) -> Verdict {
     let mut reader = Reader::whole(speech.bytes);
     let mut handshake = record(&mut reader)?.is_clear_handshake();
-    // A record of DTLS 1.3 behind it has a header of another form.
-    while let Ok(record) = record(&mut reader) {
-        handshake |= record.is_clear_handshake();
+    // Behind it may be records of DTLS 1.3, whose header has another form (RFC 9147, section 4).
+    while !matches!(reader.rest(), [] | [0x20..=0x3f, ..]) {
+        handshake |= record(&mut reader)?.is_clear_handshake();
     }
     if !handshake {
         return Ok(Finding::default());
@@ -68,7 +68,9 @@ fn record<'a>(reader: &mut Reader<'a>) -> Result<Record<'a>, Fault> {
     let known = hello::known_version(version, Carrier::Datagrams);
     Reader::require(known, "record version")?;
     let epoch = reader.u16("epoch")?;
-    reader.take(6, "sequence number")?;
+    // Six bytes, of which no connection comes to use the first two.
+    Reader::require(reader.u16("sequence number")? == 0, "sequence number")?;
+    reader.u32("sequence number")?;
     let length = usize::from(reader.u16("record length")?);
     Reader::require((1..=LONGEST_RECORD).contains(&length), "record length")?;
     let fragment = reader.take(length, "record")?;
@@ -262,6 +264,7 @@ mod tests {
         let mut fragment = CLIENT.to_vec();
         fragment[21] = 1;
         assert!(judge(&fragment).is_err());
+        assert!(judge(&[DATA, b"x"].concat()).is_err());
         assert!(judge(b"\x14\xfe\xfd\0\0\0\0\0\0\0\0\0\x01\x02").is_err());
     }
 
@@ -271,6 +274,7 @@ mod tests {
         old[1..3].copy_from_slice(&[1, 0]);
         assert!(judge(&old).is_ok());
         assert!(judge(&[DATA, DATA].concat()).is_ok());
+        assert!(judge(&[CLIENT, b"\x2e\x01\x02"].concat()).is_ok());
         assert!(judge(b"\x15\xfe\xfd\0\0\0\0\0\0\0\0\0\x02\x02\x28").is_ok());
     }
 }

@@ -12,7 +12,7 @@ use crate::inspect::{
 pub(super) const CLIENT_HELLO: u8 = 1;
 pub(super) const SERVER_HELLO: u8 = 2;
 /// The most that the fields of a client hello add up to.
-pub(super) const LONGEST_HELLO: u32 = 2 + 32 + 33 + 256 + 65_537 + 256 + 65_537;
+const LONGEST_HELLO: u32 = 2 + 32 + 33 + 256 + 65_537 + 256 + 65_537;
 const SHORTEST_HELLO: u32 = 38;
 
 /// What carries a hello.
@@ -70,16 +70,13 @@ const TRANSPORT_PARAMETERS: [u16; 2] = [57, 0xffa5];
 /// Of Google's clients; the value is text.
 const USER_AGENT: u64 = 0x3129;
 
-/// The head of a handshake message, as of a hello: its type, and its length in bytes.
+/// The head of a handshake message: its type, and its length in bytes.
 pub(super) fn message_head(reader: &mut Reader<'_>) -> Result<(u8, usize), Fault> {
     let kind = reader.u8("handshake type")?;
     let length = reader.u24("handshake length")?;
-    let sound = match kind {
-        CLIENT_HELLO => (SHORTEST_HELLO..=LONGEST_HELLO).contains(&length),
-        SERVER_HELLO => (SHORTEST_HELLO..=LONGEST_HELLO).contains(&length),
-        _ => true,
-    };
-    Reader::require(sound, "handshake length")?;
+    let hello = matches!(kind, CLIENT_HELLO | SERVER_HELLO);
+    let sound = (SHORTEST_HELLO..=LONGEST_HELLO).contains(&length);
+    Reader::require(!hello || sound, "handshake length")?;
     Ok((kind, usize::try_from(length).unwrap_or(usize::MAX)))
 }
 

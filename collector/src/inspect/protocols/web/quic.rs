@@ -36,7 +36,7 @@ const VERSION_2: [u8; 4] = [0x6b, 0x33, 0x43, 0xcf];
 /// The drafts of RFC 9369, but the first.
 const VERSION_2_DRAFT: [u8; 4] = [0x70, 0x9a, 0x50, 0xc4];
 /// The first draft with the long header of RFC 9000, and the last.
-const DRAFTS: std::ops::RangeInclusive<u32> = 0xff00_0015..=0xff00_0022;
+const DRAFTS: std::ops::RangeInclusive<u32> = 0xff00_0016..=0xff00_0022;
 /// The pattern of versions that ask for version negotiation (RFC 9000, section 15); whoever sends
 /// one uses the form of a version that it does speak.
 const RESERVED: u32 = 0x0a0a_0a0a;
@@ -273,7 +273,7 @@ fn form(version: u32) -> Option<Form> {
         [0xff, 0x02, 0, 0] => Some(RFC_9000),
         [b'Q' | b'T', b'0', b'5', b'0'..=b'9'] => Some(RFC_9000),
         // Facebook's mvfst, in the working group's list of versions.
-        [0xfa, 0xce, 0xb0, 0x00..=0x0f] => Some(RFC_9000),
+        [0xfa, 0xce, 0xb0, _] => Some(RFC_9000),
         [b'Q', b'0', b'4', b'4'..=b'9'] => Some(Form::Packed),
         _ => None,
     }

@@ -71,22 +71,32 @@ const PLAIN_RECORD: usize = 1 << 14;
 const SEALED_RECORD: usize = PLAIN_RECORD + 2048;
 
 fn probe(speech: &Speech<'_>) -> Verdict {
-    let mut finding = match speech.bytes {
-        [HANDSHAKE, _, _, _, _, CLIENT_HELLO | SERVER_HELLO, ..] => hello(speech)?,
-        [0x80..=0xff, ..] => sslv2::hello(speech.bytes)?,
-        _ => records(speech).map(|()| Finding::default())?,
+    let verdict = match speech.bytes {
+        [HANDSHAKE, _, _, _, _, CLIENT_HELLO | SERVER_HELLO, ..] => hello(speech),
+        [0x80..=0xff, ..] => sslv2::hello(speech.bytes),
+        _ => records(speech).map(|()| Finding::default()),
     };
-    let label = label(speech, finding.facts.alpn);
-    finding.label = match finding.label {
-        Some(found) => Some(Label {
-            master: label.map_or(found.master, |label| label.master),
+    let mut finding = match verdict {
+        // The first record goes on behind all that is ever heard.
+        Err(Fault::Short(_)) if speech.finished && begins_record(speech.bytes) => Finding::likely(),
+        verdict => verdict?,
+    };
+    let by_service = label(speech, finding.facts.alpn);
+    finding.label = match (finding.label, by_service) {
+        (Some(found), Some(service)) => Some(Label {
+            master: service.master,
             ..found
         }),
-        None => label,
+        (found, service) => found.or(service),
     };
     Ok(finding)
 }
 
+fn begins_record(bytes: &[u8]) -> bool {
+    record_header(&mut Reader::open(bytes), SEALED_RECORD).is_ok()
+}
+
+/// What the protocol over TLS has as a label of its own.
 fn label(speech: &Speech<'_>, alpn: Option<&str>) -> Option<Label> {
     let by_alpn = BY_ALPN.iter().find(|(listed, _)| Some(*listed) == alpn);
     let by_port = || BY_PORT.iter().find(|(listed, _)| speech.on_port(*listed));
@@ -295,8 +305,9 @@ mod tests {
         let records = b"\x17\x03\x03\0\x03abc\x17\x03\x03\0\x20";
         assert!(certain(443, records).is_some());
         assert!(certain(443, &records[..8]).is_none());
-        assert!(judge(443, &records[..8], true).is_some());
-        assert!(judge(443, &records[..7], true).is_none());
+        assert!(!judge(443, &records[..8], true).unwrap().likely);
+        assert!(judge(443, &records[..7], true).unwrap().likely);
+        assert!(judge(443, &records[..4], true).is_none());
         assert!(certain(443, b"\x15\x03\x03\0\x02\x02\x28").is_some());
         assert!(certain(443, b"\x17\x03\x03\0\x03abcdefghijk").is_none());
     }
@@ -323,6 +334,32 @@ mod tests {
         extensions[suites_end + 2..][..2].copy_from_slice(&[0xff; 2]);
         let finding = certain(443, &extensions).unwrap();
         assert!(finding.facts.server_name.is_none() && !finding.more);
+    }
+
+    #[test]
+    fn up_to_tls_1_2_the_certificate_gives_its_host() {
+        let host = |bytes: &[u8]| {
+            let finding = certain(443, bytes).unwrap();
+            let host = finding.facts.certificate_host;
+            (host.map(|host| host.reveal().to_owned()), finding.more)
+        };
+        let expected = (Some("example.org".to_owned()), false);
+        assert_eq!(host(TLS12_SERVER), expected);
+        assert_eq!(host(TLS13_SERVER), (None, false));
+        let length = usize::from(u16::from_be_bytes([TLS12_SERVER[3], TLS12_SERVER[4]]));
+        assert_eq!(host(&TLS12_SERVER[..5 + length]), (None, true));
+
+        let small = in_small_records(TLS12_SERVER, 30);
+        let rest = &TLS12_SERVER[5 + length..];
+        assert_eq!(host(&[&small, rest].concat()), expected);
+    }
+
+    #[test]
+    fn a_resumed_session_has_no_certificate_to_await() {
+        let length = usize::from(u16::from_be_bytes([TLS12_SERVER[3], TLS12_SERVER[4]]));
+        let resumed = [&TLS12_SERVER[..5 + length], b"\x14\x03\x03\0\x01\x01"].concat();
+        let finding = certain(443, &resumed).unwrap();
+        assert!(finding.facts.certificate_host.is_none() && !finding.more);
     }
 
     #[test]

@@ -49,8 +49,8 @@ const DRAFT_29: Salt =
 /// Drafts 23 to 28.
 const DRAFT_23: Salt =
     salt(*b"\xc3\xee\xf7\x12\xc7\x2e\xbb\x5a\x11\xa7\xd2\x43\x2b\xb4\x63\x65\xbe\xf9\xf5\x02");
-/// Drafts 21 and 22.
-const DRAFT_21: Salt =
+/// Draft 22, the first with this header.
+const DRAFT_22: Salt =
     salt(*b"\x7f\xbc\xdb\x0e\x7c\x66\xbb\xe9\x19\x3a\x96\xcd\x21\x51\x9e\xbd\x7a\x02\x64\x4a");
 /// Google's, in Chromium.
 const Q050: Salt =
@@ -66,7 +66,7 @@ pub(super) fn salts(version: u32) -> &'static [Salt] {
         1 | 0xff00_0021 | 0xff00_0022 => &[V1],
         0xff00_001d..=0xff00_0020 => &[DRAFT_29],
         0xff00_0017..=0xff00_001c => &[DRAFT_23],
-        0xff00_0015 | 0xff00_0016 => &[DRAFT_21],
+        0xff00_0016 => &[DRAFT_22],
         _ => match version.to_be_bytes() {
             [0x6b, 0x33, 0x43, 0xcf] => &[V2],
             [0x70, 0x9a, 0x50, 0xc4] | [0xff, 0x02, 0, 0] => &[V2_DRAFTS],
@@ -74,7 +74,7 @@ pub(super) fn salts(version: u32) -> &'static [Salt] {
             [b'T', b'0', b'5', b'0'] => &[T050],
             [b'T', b'0', b'5', _] => &[T051],
             // mvfst counts on while its handshake follows the drafts.
-            [0xfa, 0xce, 0xb0, 0x01] => &[DRAFT_21],
+            [0xfa, 0xce, 0xb0, 0x01] => &[DRAFT_22],
             [0xfa, 0xce, 0xb0, _] => &[DRAFT_23, DRAFT_29, V1],
             // Reserved: the rest of the packet follows a version that its sender knows.
             _ => &[V1, DRAFT_29],
