@@ -84,6 +84,7 @@ impl Plan {
             vantage: vantage(&args.host)?,
             countries: Arc::new(countries),
             workers: workers(args.workers),
+            explain: None,
         };
         Ok(Self {
             runs,

@@ -7,7 +7,7 @@ use collector_common::{
 
 use super::{
     Confidence, Inspection, Label, Method,
-    explain::{Answer, Trace},
+    explain::{Detail, Trace},
     hosts, ports, protocols,
     reader::Fault,
     registry::{Dissector, Facts, Finding, Speech, Transport, Verdict},
@@ -93,10 +93,10 @@ impl Inspector {
         }
     }
 
-    /// Keeps what each dissector says, for [`Inspection::trace`]: it holds payload.
+    /// Keeps what dissectors say, for [`Inspection::trace`]: it holds payload.
     #[must_use]
-    pub fn explained(mut self) -> Self {
-        self.trace = Some(Box::default());
+    pub fn explained(mut self, detail: Detail) -> Self {
+        self.trace = Some(Box::new(Trace::new(detail)));
         self
     }
 
@@ -220,6 +220,7 @@ impl Inspector {
             None => 0..dissectors.len(),
         };
         let mut judgement = Judgement::Foreign;
+        let mut first = true;
         for rank in candidates {
             let Some(by) = dissectors.get(rank) else {
                 break;
@@ -227,7 +228,8 @@ impl Inspector {
             if datagram.is_none() && self.sides[at].said.ruled_out(rank) {
                 continue;
             }
-            let verdict = self.ask(by, at, datagram);
+            let verdict = self.ask(by, at, datagram, first);
+            first = false;
             match verdict {
                 Err(Fault::Wrong(_)) => self.sides[at].said.rule_out(rank),
                 Err(Fault::Short(_)) => judgement = Judgement::Open,
@@ -241,7 +243,13 @@ impl Inspector {
         judgement
     }
 
-    fn ask(&mut self, by: &'static Dissector, at: usize, datagram: Option<&[u8]>) -> Verdict {
+    fn ask(
+        &mut self,
+        by: &'static Dissector,
+        at: usize,
+        datagram: Option<&[u8]>,
+        first: bool,
+    ) -> Verdict {
         let heard = self.sides[at].said.heard();
         let speech = Speech {
             transport: self.transport.unwrap_or(Transport::Tcp),
@@ -255,7 +263,7 @@ impl Inspector {
         };
         let verdict = (by.probe)(&speech);
         if let Some(trace) = &mut self.trace {
-            trace.add(by, &speech, Answer::of(&verdict));
+            trace.add(first, by, &speech, &verdict);
         }
         verdict
     }

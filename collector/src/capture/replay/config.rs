@@ -8,7 +8,7 @@ use collector_common::{
     settings::{DEFAULT_TABLE_SIZE, Timeouts},
 };
 
-use crate::{live::Exclusion, locate::geoip::Countries};
+use crate::{inspect::explain::Detail, live::Exclusion, locate::geoip::Countries};
 
 /// Where the capture was taken.
 #[derive(Clone, Debug, Default)]
@@ -69,6 +69,8 @@ pub struct ReplayConfig {
     pub countries: Arc<Countries>,
     /// Threads beside the one that reads; 1: none.
     pub workers: usize,
+    /// Inspections keep what led to them.
+    pub explain: Option<Detail>,
 }
 
 impl Default for ReplayConfig {
@@ -82,6 +84,7 @@ impl Default for ReplayConfig {
             vantage: Vantage::Unknown,
             countries: Arc::new(Countries::none()),
             workers: 1,
+            explain: None,
         }
     }
 }
