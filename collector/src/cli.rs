@@ -169,7 +169,7 @@ pub(crate) struct Explain {
     #[arg(long)]
     pub(crate) all: bool,
     /// Bytes shown of each piece of payload
-    #[arg(long, value_name = "N", default_value_t = 48, value_parser = clap::value_parser!(u16).range(0..=256))]
+    #[arg(long, value_name = "N", default_value_t = 48, value_parser = clap::value_parser!(u16).range(0..=4096))]
     pub(crate) bytes: u16,
     /// List the dissectors by family instead, in the order in which they are asked
     #[arg(long)]

@@ -25,8 +25,6 @@ pub struct Explain {
     pub labels: Vec<String>,
     /// Dissectors whose answers are shown; empty: all.
     pub asked: Vec<String>,
-    /// Bytes of each piece of payload.
-    pub bytes: usize,
 }
 
 impl Form for Explain {
@@ -85,8 +83,7 @@ impl Explain {
             "responder"
         };
         writeln!(text, "  {side}, {} bytes", round.length)?;
-        let shown = round.head.get(..self.bytes).unwrap_or(&round.head);
-        for (line, bytes) in shown.chunks(16).enumerate() {
+        for (line, bytes) in round.head.chunks(16).enumerate() {
             writeln!(text, "    {:04x}  {}", line * 16, hex(bytes))?;
         }
         for (label, answer) in &round.asked {

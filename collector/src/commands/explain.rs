@@ -54,10 +54,9 @@ fn captures(args: &cli::Explain) -> anyhow::Result<Vec<Source>> {
 
 /// Each capture by itself: what one holds does not lead into the next.
 fn explain(captures: Vec<Source>, args: cli::Explain) -> anyhow::Result<()> {
-    let detail = if args.all || !args.asked.is_empty() {
-        Detail::All
-    } else {
-        Detail::Doubts
+    let detail = Detail {
+        all: args.all || !args.asked.is_empty(),
+        bytes: args.bytes.into(),
     };
     let config = ReplayConfig {
         countries: Arc::new(Countries::none()),
@@ -68,7 +67,6 @@ fn explain(captures: Vec<Source>, args: cli::Explain) -> anyhow::Result<()> {
         ports: args.port,
         labels: args.label,
         asked: args.asked,
-        bytes: args.bytes.into(),
     };
     let mut output = Printed::new(BufWriter::new(io::stdout().lock()));
     let (mut damaged, mut shed) = (0_u64, 0);

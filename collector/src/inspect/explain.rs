@@ -8,16 +8,13 @@ use super::{
     registry::{Dissector, Speech, Transport, Verdict},
 };
 
-/// Bytes that are kept of what was judged.
-pub const HEAD: usize = 256;
-
-/// What is kept of the answers.
+/// How much is kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Detail {
-    /// Those that are not no.
-    Doubts,
-    /// All of them: some hundreds for each piece of payload.
-    All,
+pub struct Detail {
+    /// All answers, some hundreds for each piece of payload; else those that are not no.
+    pub all: bool,
+    /// Bytes of each piece of payload.
+    pub bytes: usize,
 }
 
 /// What the dissectors said of one flow, in the order in which they were asked. It holds payload,
@@ -35,7 +32,7 @@ pub struct Round {
     pub from_opener: bool,
     /// What was judged, in bytes: the stream so far, or one datagram.
     pub length: usize,
-    /// The first [`HEAD`] bytes of it.
+    /// The first bytes of it, as many as are kept.
     pub head: Vec<u8>,
     /// Dissectors that were asked, with their answers.
     pub asked: Vec<(Label, Answer)>,
@@ -79,7 +76,7 @@ impl Trace {
         verdict: &Verdict,
     ) {
         if first {
-            self.rounds.push(Round::of(speech));
+            self.rounds.push(Round::of(speech, self.detail.bytes));
         }
         let Some(round) = self.rounds.last_mut() else {
             return;
@@ -90,16 +87,16 @@ impl Trace {
             Err(Fault::Short(part)) => Answer::Unsure(part),
             Err(Fault::Wrong(part)) => Answer::No(part),
         };
-        match (self.detail, answer) {
-            (Detail::Doubts, Answer::No(_)) => round.others += 1,
+        match answer {
+            Answer::No(_) if !self.detail.all => round.others += 1,
             _ => round.asked.push((by.label, answer)),
         }
     }
 }
 
 impl Round {
-    fn of(speech: &Speech<'_>) -> Self {
-        let head = speech.bytes.get(..HEAD).unwrap_or(speech.bytes);
+    fn of(speech: &Speech<'_>, bytes: usize) -> Self {
+        let head = speech.bytes.get(..bytes).unwrap_or(speech.bytes);
         Self {
             from_opener: speech.from_opener,
             length: speech.bytes.len(),
@@ -152,7 +149,8 @@ mod tests {
     use super::*;
     use crate::inspect::Inspector;
 
-    fn trace(detail: Detail) -> Box<Trace> {
+    fn trace(all: bool) -> Box<Trace> {
+        let detail = Detail { all, bytes: 16 };
         let mut inspector = Inspector::new(6, 50_000, 22).explained(detail);
         inspector.payload(true, 0, b"SSH-2.0-");
         inspector.payload(true, 8, b"OpenSSH_9.2p1\r\nmore");
@@ -161,7 +159,7 @@ mod tests {
 
     #[test]
     fn doubts_come_before_certainty_and_the_deciding_bytes_are_told() {
-        let trace = trace(Detail::Doubts);
+        let trace = trace(false);
         let [doubt, certain] = trace.rounds() else {
             panic!("{} rounds", trace.rounds().len());
         };
@@ -177,7 +175,7 @@ mod tests {
 
     #[test]
     fn with_all_detail_each_no_has_its_reason() {
-        let trace = trace(Detail::All);
+        let trace = trace(true);
         let round = &trace.rounds()[0];
         assert_eq!(round.others, 0);
         let no = |(_, answer): &(Label, Answer)| matches!(answer, Answer::No(_));

@@ -15,6 +15,7 @@ use zeroize::Zeroizing;
 
 mod datagrams;
 pub mod explain;
+pub mod fuzz;
 pub mod hosts;
 mod inspector;
 pub mod media;

@@ -331,6 +331,28 @@ proptest! {
     }
 
     #[test]
+    fn no_dissector_goes_back_on_what_it_said_of_a_shorter_stream(
+        talk in prop::sample::select(all_talks()),
+        at in any::<prop::sample::Index>(),
+        value in any::<Option<u8>>(),
+    ) {
+        let mut pieces = talk.pieces();
+        if let Some(value) = value {
+            let bytes = &mut pieces[0].2;
+            let place = at.index(bytes.len().max(1));
+            bytes.splice(place..place, [value]);
+        }
+        let draft = fuzz::Draft {
+            datagrams: talk.transport == Transport::Udp,
+            ports: [50_000, talk.port],
+            pieces: pieces.into_iter().map(|(by, _, bytes)| (by, bytes)).collect(),
+        };
+        for family in fuzz::families() {
+            fuzz::family(family, &draft.encode());
+        }
+    }
+
+    #[test]
     fn a_changed_byte_never_panics(
         talk in prop::sample::select(all_talks()),
         turn in any::<prop::sample::Index>(),
