@@ -85,7 +85,8 @@ pub enum Method {
 }
 
 /// How sure a label is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default, PartialOrd, Ord, serde::Serialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Confidence {
     /// There is no label.
     #[default]
