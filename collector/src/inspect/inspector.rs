@@ -173,11 +173,11 @@ impl Inspector {
 
     /// Asks again what the side's stream is, now that its prefix is longer or will stay as it is.
     fn hear_stream(&mut self, at: usize) {
+        let finished = self.finished(at);
         let side = &self.sides[at];
-        if side.done || (side.said.is_empty() && !self.ended) {
+        if side.done || (side.said.is_empty() && !finished) {
             return;
         }
-        let finished = self.finished(at);
         let undecided = self.found.is_none();
         let done = match self.judge(at, None) {
             Judgement::Foreign => true,
@@ -349,6 +349,29 @@ mod tests {
             .iter()
             .map(|side| side.said.heard().bytes.len())
             .sum()
+    }
+
+    /// Bytes of memory that the inspection of a flow takes.
+    fn footprint(inspector: &Inspector) -> usize {
+        let windows = inspector.sides.iter().map(|side| side.said.allocated());
+        size_of::<Inspector>() + windows.sum::<usize>()
+    }
+
+    #[test]
+    fn an_undecided_flow_takes_at_most_8_kib_and_a_decided_one_no_window() {
+        for number in [protocol::TCP, protocol::UDP] {
+            let mut inspector = Inspector::new(number, 50_000, 50_001);
+            assert_eq!(footprint(&inspector), size_of::<Inspector>());
+            for piece in 0..8 {
+                for opener in [true, false] {
+                    // Gaps between all pieces: the list of what is there is at its longest.
+                    inspector.payload(opener, 1 + 240 * piece, &[0xff; 200]);
+                    assert!(footprint(&inspector) <= 8192);
+                }
+            }
+            assert!(inspector.decided());
+            assert_eq!(footprint(&inspector), size_of::<Inspector>());
+        }
     }
 
     #[test]

@@ -87,6 +87,15 @@ impl Said {
         }
     }
 
+    /// Bytes on the heap.
+    #[cfg(test)]
+    pub(crate) fn allocated(&self) -> usize {
+        match &self.window {
+            Window::Stream(stream) => stream.allocated(),
+            Window::Datagrams(datagrams) => datagrams.allocated(),
+        }
+    }
+
     /// Forgets and zeroes what was said.
     pub(crate) fn clear(&mut self) {
         match &mut self.window {
