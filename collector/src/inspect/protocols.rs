@@ -16,6 +16,7 @@ mod messaging;
 mod network;
 mod p2p;
 mod remote;
+mod text;
 mod voice;
 mod vpn;
 mod web;
