@@ -5,22 +5,26 @@
 
 use std::{collections::HashMap, sync::LazyLock};
 
-use super::vocabulary;
+use super::{protocols::tor, vocabulary};
 
 /// Columns behind tabs: domain, application, owner's domain. Lines that begin with # are comments.
 static TABLE: &str = include_str!("hosts.tsv");
 
-/// The application of the longest listed domain that `name` is or lies under; letters of `name` in
-/// lower case.
+/// The application of the longest listed domain that `name` is or lies under, letters of `name` in
+/// lower case; where none is listed, Tor for a name as its relays make them up.
 #[must_use]
 pub fn application(name: &str) -> Option<&'static str> {
     static APPLICATIONS: LazyLock<HashMap<&str, &str>> = LazyLock::new(|| rows().collect());
-    let mut domain = name.trim_end_matches('.');
+    let name = name.trim_end_matches('.');
+    let mut domain = name;
     loop {
         if let Some(application) = APPLICATIONS.get(domain) {
             return Some(application);
         }
-        (_, domain) = domain.split_once('.')?;
+        let Some((_, parent)) = domain.split_once('.') else {
+            return tor::is_link_name(name).then_some("Tor");
+        };
+        domain = parent;
     }
 }
 

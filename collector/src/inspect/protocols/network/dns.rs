@@ -6,6 +6,7 @@
 
 use crate::inspect::{
     Label,
+    protocols::vpn::dnscrypt,
     reader::{Fault, Reader},
     registry::{Dissector, Finding, Speech, Transport, Verdict},
 };
@@ -27,6 +28,10 @@ const NETBIOS_NAMES: u16 = 137;
 
 fn probe(speech: &Speech<'_>) -> Verdict {
     let judged = match speech.transport {
+        // The first step of another protocol is a question too.
+        Transport::Udp if dnscrypt::certificate(speech.bytes).is_ok() => {
+            Err(Fault::Wrong("question of DNS itself"))
+        }
         Transport::Udp => message(
             Reader::bounded(speech.bytes, speech.bytes.len()),
             speech.port,
