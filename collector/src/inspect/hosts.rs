@@ -5,26 +5,22 @@
 
 use std::{collections::HashMap, sync::LazyLock};
 
-use super::{protocols::tor, vocabulary};
+use super::vocabulary;
 
 /// Columns behind tabs: domain, application, owner's domain. Lines that begin with # are comments.
 static TABLE: &str = include_str!("hosts.tsv");
 
-/// The application of the longest listed domain that `name` is or lies under, letters of `name` in
-/// lower case; where none is listed, Tor for a name as its relays make them up.
+/// The application of the longest listed domain that `name` is or lies under; letters of `name` in
+/// lower case.
 #[must_use]
 pub fn application(name: &str) -> Option<&'static str> {
     static APPLICATIONS: LazyLock<HashMap<&str, &str>> = LazyLock::new(|| rows().collect());
-    let name = name.trim_end_matches('.');
-    let mut domain = name;
+    let mut domain = name.trim_end_matches('.');
     loop {
         if let Some(application) = APPLICATIONS.get(domain) {
             return Some(application);
         }
-        let Some((_, parent)) = domain.split_once('.') else {
-            return tor::is_link_name(name).then_some("Tor");
-        };
-        domain = parent;
+        (_, domain) = domain.split_once('.')?;
     }
 }
 

@@ -2,6 +2,7 @@
 
 use super::Dissector;
 
+mod cisco;
 pub(super) mod dnscrypt;
 mod ipsec;
 mod l2tp;
@@ -17,6 +18,7 @@ pub(super) static DISSECTORS: &[&Dissector] = &[
     &tailscale::DISSECTOR,
     &dnscrypt::DISSECTOR,
     &ipsec::DISSECTOR,
+    &cisco::DISSECTOR,
     &l2tp::DISSECTOR,
     &pptp::DISSECTOR,
     &tinc::DISSECTOR,

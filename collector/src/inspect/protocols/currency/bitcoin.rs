@@ -18,7 +18,7 @@ pub(super) static DISSECTOR: Dissector = Dissector {
 };
 
 /// What a connection begins with, and what one that was taken up later may go on with.
-const COMMANDS: [&[u8]; 20] = [
+const COMMANDS: [&[u8]; 28] = [
     b"version",
     b"verack",
     b"wtxidrelay",
@@ -39,6 +39,14 @@ const COMMANDS: [&[u8]; 20] = [
     b"tx",
     b"alert",
     b"reject",
+    b"notfound",
+    b"mempool",
+    b"merkleblock",
+    b"cmpctblock",
+    b"getblocktxn",
+    b"blocktxn",
+    b"addrv2",
+    b"filterload",
 ];
 /// A block's, with room for currencies of larger ones.
 const LONGEST: u32 = 0x0200_0000;

@@ -27,11 +27,8 @@ const LINK_LOCAL: u16 = 5355;
 const NETBIOS_NAMES: u16 = 137;
 
 fn probe(speech: &Speech<'_>) -> Verdict {
+    Reader::require(!dnscrypt::begins(speech), "question of DNS itself")?;
     let judged = match speech.transport {
-        // The first step of another protocol is a question too.
-        Transport::Udp if dnscrypt::certificate(speech.bytes).is_ok() => {
-            Err(Fault::Wrong("question of DNS itself"))
-        }
         Transport::Udp => message(
             Reader::bounded(speech.bytes, speech.bytes.len()),
             speech.port,

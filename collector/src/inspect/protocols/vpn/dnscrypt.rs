@@ -32,9 +32,14 @@ fn probe(speech: &Speech<'_>) -> Verdict {
     certificate(speech.bytes).map(Finding::of)
 }
 
+/// Asks for a certificate, so it is not DNS, whose header and question it has.
+pub(in crate::inspect::protocols) fn begins(speech: &Speech<'_>) -> bool {
+    speech.transport == Transport::Udp && certificate(speech.bytes).is_ok()
+}
+
 /// The label of a message of the DNS, over UDP, whose question is for a resolver's certificate:
 /// `2.dnscrypt-cert` and the provider's name, or a name that the provider has chosen itself.
-pub(in crate::inspect::protocols) fn certificate(message: &[u8]) -> Result<Label, Fault> {
+fn certificate(message: &[u8]) -> Result<Label, Fault> {
     let mut reader = Reader::whole(message);
     reader.u32("id and flags")?;
     Reader::require(reader.u16("question count")? == 1, "question count")?;
