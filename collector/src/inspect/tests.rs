@@ -383,4 +383,28 @@ proptest! {
         }
         let _ = inspector.finish();
     }
+
+    /// What is encrypted from its first byte looks random: to name it would be a guess.
+    #[test]
+    fn random_bytes_on_random_ports_are_no_tunnel_no_peer_and_no_currency(
+        protocol in prop::sample::select(&[TCP, UDP][..]),
+        opener_port in 10_001u16..,
+        port in 10_001u16..,
+        pieces in prop::collection::vec(
+            (any::<bool>(), prop::collection::vec(any::<u8>(), 1..300)), 1..12),
+    ) {
+        let mut inspector = Inspector::new(protocol, opener_port, port);
+        let mut offsets = [0, 0];
+        for (by_opener, bytes) in &pieces {
+            let offset = &mut offsets[usize::from(*by_opener)];
+            inspector.payload(*by_opener, *offset, bytes);
+            *offset += i32::try_from(bytes.len()).unwrap();
+        }
+        let inspection = inspector.finish();
+        let opaque = protocols::FAMILIES.iter().filter(|(family, dissectors)| {
+            let of_label = |by: &&Dissector| by.label.master == inspection.label.master;
+            ["p2p", "vpn", "currency"].contains(family) && dissectors.iter().any(of_label)
+        });
+        prop_assert!(inspection.guessed || opaque.count() == 0, "{}", inspection.label);
+    }
 }
