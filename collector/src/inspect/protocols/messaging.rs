@@ -22,6 +22,7 @@ mod munin;
 mod nats;
 mod ookla;
 mod openwire;
+mod protobuf;
 mod radius;
 mod raft;
 mod roughtime;
@@ -68,4 +69,5 @@ pub(super) static DISSECTORS: &[&Dissector] = &[
     &rtps::DISSECTOR,
     &someip::DISSECTOR,
     &raft::DISSECTOR,
+    &protobuf::DISSECTOR,
 ];

@@ -19,8 +19,11 @@ pub(super) static DISSECTOR: Dissector = Dissector {
 
 const PORTS: [u16; 2] = [1433, 1434];
 const BROWSER: u16 = 1434;
+const BATCH: u8 = 0x01;
 const LOGIN: u8 = 0x02;
+const REMOTE_CALL: u8 = 0x03;
 const RESPONSE: u8 = 0x04;
+const TRANSACTION: u8 = 0x0e;
 const LOGIN_7: u8 = 0x10;
 const PRE_LOGIN: u8 = 0x12;
 
@@ -30,15 +33,17 @@ fn probe(speech: &Speech<'_>) -> Verdict {
     }
     let mut reader = Reader::open(speech.bytes);
     let kind = reader.u8("packet type")?;
-    let known = matches!(kind, LOGIN | RESPONSE | LOGIN_7 | PRE_LOGIN);
+    let known = matches!(kind, BATCH..=RESPONSE | TRANSACTION | LOGIN_7 | PRE_LOGIN);
     Reader::require(known, "packet type")?;
-    Reader::require(reader.u8("status")? <= 1, "status")?;
+    // End of message, ignore, reset the connection (and its transaction).
+    Reader::require(reader.u8("status")? & 0xe4 == 0, "status")?;
     let length = usize::from(reader.u16("length")?);
     Reader::require(length > 16, "length")?;
     reader.u16("server process")?;
-    Reader::require(reader.u8("packet number")? <= 1, "packet number")?;
+    reader.u8("packet number")?;
     reader.magic(b"\0", "window")?;
     match kind {
+        BATCH | REMOTE_CALL | TRANSACTION => all_headers(&mut reader)?,
         LOGIN => login(&mut reader)?,
         LOGIN_7 => login_7(&mut reader, length)?,
         PRE_LOGIN => pre_login(&mut reader, length)?,
@@ -60,6 +65,11 @@ fn pre_login(reader: &mut Reader<'_>, length: usize) -> Result<(), Fault> {
         "offset",
     )?;
     reader.magic(b"\0\x06", "length of version")
+}
+
+/// Since version 7.2: the length of all headers, and the first, of the transaction that this is in.
+fn all_headers(reader: &mut Reader<'_>) -> Result<(), Fault> {
+    reader.magic(&[22, 0, 0, 0, 18, 0, 0, 0, 2, 0], "headers")
 }
 
 /// The record's length, which leaves out the packet's header, and the version.

@@ -39,7 +39,7 @@ fn probe(speech: &Speech<'_>) -> Verdict {
         }
         _ => return Err(Fault::Wrong("first part")),
     }
-    for _ in 0..3 {
+    for _ in 0..2 {
         let (kind, value) = part(&mut reader)?;
         holds(kind, value)?;
     }

@@ -19,33 +19,45 @@ pub(super) static DISSECTOR: Dissector = Dissector {
 
 const PORT: u16 = 6000;
 const SIZE: usize = 16;
-/// So many counters in a row prove a train of probes.
+/// So many probes of both sides make a train.
 const TRAIN: usize = 4;
 
 fn probe(speech: &Speech<'_>) -> Verdict {
     Reader::require(speech.on_port(PORT), "port")?;
-    let mut last = None;
-    let mut count = 0;
-    for datagram in speech.datagrams() {
-        let counter = counter(datagram)?;
-        let follows = last.is_none_or(|last: u32| counter == last + 1);
-        Reader::require(follows, "counter")?;
-        last = Some(counter);
-        count += 1;
-    }
-    if count < TRAIN {
+    let (count, steps) = train(speech.datagrams())?;
+    let (answers, _) = train(speech.other.datagrams())?;
+    if count + answers < TRAIN || steps == 0 {
         return Err(Fault::Short("train of probes"));
     }
     Ok(Finding::default())
 }
 
+/// How many probes, and how often the counter has risen: by one, or not at all where a probe is
+/// sent again.
+fn train<'a>(datagrams: impl Iterator<Item = &'a [u8]>) -> Result<(usize, usize), Fault> {
+    let (mut count, mut steps) = (0, 0);
+    let mut last = None;
+    for datagram in datagrams {
+        let counter = counter(datagram)?;
+        let step = last.map_or(0, |last: u32| counter.wrapping_sub(last));
+        Reader::require(step <= 1, "counter")?;
+        count += 1;
+        steps += usize::from(step == 1);
+        last = Some(counter);
+    }
+    Ok((count, steps))
+}
+
+/// Four digits, as numbers or as text.
 fn counter(datagram: &[u8]) -> Result<u32, Fault> {
     Reader::require(datagram.len() == SIZE, "size")?;
     let mut reader = Reader::whole(datagram);
     let mut counter = 0;
     for _ in 0..4 {
-        let digit = reader.u8("digit")?;
-        Reader::require(digit <= 9, "digit")?;
+        let digit = match reader.u8("digit")? {
+            digit @ (0..=9 | b'0'..=b'9') => digit & 0x0f,
+            _ => return Err(Fault::Wrong("digit")),
+        };
         counter = counter * 10 + u32::from(digit);
     }
     Ok(counter)
@@ -79,6 +91,8 @@ mod tests {
     fn one_probe_alone_or_on_another_port_proves_nothing() {
         let alone = probe(&Speech::datagram(6000, &[1; 16]));
         assert!(matches!(alone, Err(Fault::Short(_))));
+        let same = train([&[1; 16][..]; 5].into_iter());
+        assert_eq!(same, Ok((5, 0)));
         let elsewhere = probe(&Speech::datagram(6001, &[1; 16]));
         assert_eq!(elsewhere.unwrap_err(), Fault::Wrong("port"));
     }

@@ -20,8 +20,8 @@ const PORT: u16 = 9092;
 /// The largest API key and API version that are in use, with room for a few years of them.
 const API_KEYS: u16 = 127;
 const API_VERSIONS: u16 = 31;
-/// A broker's default limit (`socket.request.max.bytes`).
-const LARGEST: u32 = 104_857_600;
+/// Far above what clients send by default (`max.request.size`, one megabyte).
+const LARGEST: u32 = 0xff_ffff;
 const NO_CLIENT: u16 = 0xffff;
 
 fn probe(speech: &Speech<'_>) -> Verdict {
@@ -33,20 +33,22 @@ fn probe(speech: &Speech<'_>) -> Verdict {
     Reader::require(key <= API_KEYS && version <= API_VERSIONS, "API")?;
     reader.u32("correlation id")?;
     let named = client(&mut reader)?;
+    Reader::require(named != Some(0) || speech.on_port(PORT), "client id")?;
+    let long = named.is_some_and(|length| length >= 4);
     // Ten bits of sizes, keys and versions each, and letters where other protocols have numbers.
-    Ok(Finding::certain_if(speech.on_port(PORT) || named >= 4))
+    Ok(Finding::certain_if(speech.on_port(PORT) || long))
 }
 
-/// The length of the client's name; none has no name.
-fn client(reader: &mut Reader<'_>) -> Result<usize, Fault> {
+/// The length of the client's name, if it has one.
+fn client(reader: &mut Reader<'_>) -> Result<Option<usize>, Fault> {
     let length = reader.u16("client id")?;
     if length == NO_CLIENT {
-        return Ok(0);
+        return Ok(None);
     }
     Reader::require(length <= 249, "client id")?;
     let name = reader.take(usize::from(length), "client id")?;
     Reader::require(name.iter().all(u8::is_ascii_graphic), "client id")?;
-    Ok(name.len())
+    Ok(Some(name.len()))
 }
 
 #[cfg(test)]
@@ -76,6 +78,13 @@ mod tests {
         let request = b"\0\0\0\x0a\0\x12\0\0\0\0\0\x01\xff\xff";
         assert!(!judge(9092, request).unwrap().likely);
         assert!(judge(40_000, request).unwrap().likely);
+    }
+
+    #[test]
+    fn an_empty_name_counts_on_the_port_only() {
+        let request = b"\0\0\0\x0a\0\x12\0\0\0\0\0\x01\0\0";
+        assert!(!judge(9092, request).unwrap().likely);
+        assert!(judge(6653, request).is_err());
     }
 
     #[test]

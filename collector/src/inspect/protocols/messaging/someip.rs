@@ -26,20 +26,27 @@ const DISCOVERY: u32 = 0xffff_8100;
 const COOKIES: [u32; 2] = [0xffff_0000, 0xffff_8000];
 
 fn probe(speech: &Speech<'_>) -> Verdict {
-    let stream = speech.transport == Transport::Tcp;
-    let mut reader = match stream {
-        true => Reader::open(speech.bytes),
-        false => Reader::whole(speech.bytes),
+    let id = match speech.transport {
+        Transport::Tcp => message(&mut Reader::open(speech.bytes))?,
+        Transport::Udp => {
+            messages(&mut Reader::whole(speech.bytes))?;
+            return Ok(Finding::default());
+        }
     };
-    let id = message(&mut reader)?;
     let telling = id == DISCOVERY || COOKIES.contains(&id);
-    // A datagram's length proves itself; a stream's does not.
-    Ok(Finding::certain_if(
-        telling || !stream || speech.on_ports(&PORTS),
-    ))
+    Ok(Finding::certain_if(telling || speech.on_ports(&PORTS)))
 }
 
-/// Gives the message id. A datagram may hold further messages.
+/// They fill a datagram, so that their lengths prove themselves.
+fn messages(reader: &mut Reader<'_>) -> Result<(), Fault> {
+    message(reader)?;
+    while !reader.at_end() {
+        message(reader)?;
+    }
+    Ok(())
+}
+
+/// Gives the message id.
 fn message(reader: &mut Reader<'_>) -> Result<u32, Fault> {
     let id = reader.u32("message id")?;
     let length = reader.u32("length")?;
@@ -100,6 +107,14 @@ mod tests {
         assert_eq!(code, Err(Fault::Wrong("return code")));
         let kind = judge(b"\x11\x11\0\x01\0\0\0\x08\0\x01\0\x02\x01\x01\x10\0");
         assert_eq!(kind, Err(Fault::Wrong("message type")));
+    }
+
+    #[test]
+    fn what_follows_in_a_datagram_has_to_be_a_message_too() {
+        let one = b"\x11\x11\0\x01\0\0\0\x08\0\x01\0\x02\x01\x01\0\0";
+        let judge = |bytes: &[u8]| probe(&Speech::datagram(40_000, bytes));
+        assert!(judge(&[&one[..], one].concat()).is_ok());
+        assert!(judge(&[&one[..], b"more"].concat()).is_err());
     }
 
     #[test]
