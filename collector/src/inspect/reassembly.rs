@@ -64,6 +64,12 @@ impl Stream {
         self.prefix().len() == self.limit || self.pieces >= self.most
     }
 
+    /// Bytes on the heap.
+    #[cfg(test)]
+    pub(crate) fn allocated(&self) -> usize {
+        self.bytes.capacity() + self.present.capacity() * size_of::<Range<usize>>()
+    }
+
     /// Forgets and zeroes all bytes.
     pub(crate) fn clear(&mut self) {
         *self = Self::of_pieces(self.limit, self.most);

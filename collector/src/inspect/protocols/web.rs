@@ -8,8 +8,7 @@ mod hello;
 mod http;
 mod quic;
 mod sslv2;
-mod tls;
-mod tor;
+pub(super) mod tls;
 
 pub(super) static DISSECTORS: &[&Dissector] = &[
     &tls::DISSECTOR,

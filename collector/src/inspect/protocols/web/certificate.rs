@@ -4,10 +4,14 @@
 
 use crate::inspect::{
     Sensitive, hosts,
+    protocols::{
+        ber::{self, SEQUENCE},
+        vpn::tor,
+    },
     reader::{Fault, Reader},
 };
 
-use super::{hello, tor};
+use super::hello;
 
 /// What the names tell.
 #[derive(Debug, Default)]
@@ -22,11 +26,10 @@ pub(super) struct Holder {
 
 pub(super) const MESSAGE: u8 = 11;
 
-const SEQUENCE: u8 = 0x30;
-const SET: u8 = 0x31;
-const EXPLICIT_VERSION: u8 = 0xa0;
-const EXTENSIONS: u8 = 0xa3;
-const DNS_NAME: u8 = 0x82;
+const SET: u32 = 0x31;
+const EXPLICIT_VERSION: u32 = 0xa0;
+const EXTENSIONS: u32 = 0xa3;
+const DNS_NAME: u32 = 0x82;
 const COMMON_NAME: &[u8] = b"\x55\x04\x03";
 const ORGANIZATION: &[u8] = b"\x55\x04\x0a";
 const SUBJECT_ALTERNATIVE_NAME: &[u8] = b"\x55\x1d\x11";
@@ -132,7 +135,7 @@ impl Holder {
 
 fn application(issuer: &Name<'_>, subject: &Name<'_>) -> Option<&'static str> {
     if let (Some(issuer), Some(subject)) = (issuer.alone(), subject.alone())
-        && tor::in_certificate(issuer, subject)
+        && tor::is_link_certificate(issuer, subject)
     {
         return Some("Tor");
     }
@@ -144,8 +147,9 @@ fn application(issuer: &Name<'_>, subject: &Name<'_>) -> Option<&'static str> {
 
 impl<'a> Name<'a> {
     /// The common name, where there is nothing else.
-    fn alone(&self) -> Option<&'a [u8]> {
-        self.common.filter(|_| self.attributes == 1)
+    fn alone(&self) -> Option<&'a str> {
+        let alone = self.common.filter(|_| self.attributes == 1)?;
+        std::str::from_utf8(alone).ok()
     }
 }
 
@@ -168,23 +172,12 @@ fn name(mut sequence: Reader<'_>) -> Result<Name<'_>, Fault> {
     Ok(name)
 }
 
-/// The tag and the contents of the next element (X.690, section 8.1), in definite form.
-fn element<'a>(reader: &mut Reader<'a>) -> Result<(u8, Reader<'a>), Fault> {
-    let tag = reader.u8("tag")?;
-    let length = match reader.u8("length")? {
-        length @ 0..=0x7f => usize::from(length),
-        0x81 => usize::from(reader.u8("length")?),
-        0x82 => usize::from(reader.u16("length")?),
-        0x83 => usize::try_from(reader.u24("length")?).unwrap_or(usize::MAX),
-        _ => return Err(Fault::Wrong("length")),
-    };
-    Ok((tag, reader.part(length, "element")?))
+fn element<'a>(reader: &mut Reader<'a>) -> Result<(u32, Reader<'a>), Fault> {
+    ber::element(reader, "element")
 }
 
-fn element_of<'a>(reader: &mut Reader<'a>, tag: u8) -> Result<Reader<'a>, Fault> {
-    let (found, contents) = element(reader)?;
-    Reader::require(found == tag, "tag")?;
-    Ok(contents)
+fn element_of<'a>(reader: &mut Reader<'a>, tag: u32) -> Result<Reader<'a>, Fault> {
+    ber::tagged(reader, tag, "element")
 }
 
 fn skip(reader: &mut Reader<'_>) -> Result<(), Fault> {
@@ -206,7 +199,8 @@ mod tests {
     use super::*;
 
     /// An element of under 64 KiB.
-    fn der(tag: u8, parts: &[&[u8]]) -> Vec<u8> {
+    fn der(tag: u32, parts: &[&[u8]]) -> Vec<u8> {
+        let tag = u8::try_from(tag).unwrap();
         let contents = parts.concat();
         let length = u16::try_from(contents.len()).unwrap().to_be_bytes();
         [&[tag, 0x82], &length[..], &contents].concat()
