@@ -12,6 +12,7 @@ use super::{
     reader::Fault,
     registry::{Dissector, Facts, Finding, Speech, Transport, Verdict},
     said::Said,
+    vocabulary,
 };
 
 /// Takes the payload pieces of one flow and names it. At most 6 KiB of payload are held, and only
@@ -305,22 +306,37 @@ impl Found {
     /// The label, with the application that the server's name tells where the payload told none.
     fn inspection(self) -> Inspection {
         let name = self.facts.server_name.as_ref();
-        let app = name.and_then(|name| hosts::application(name.reveal()));
+        let service = name.and_then(|name| hosts::service(name.reveal()));
         let label = self.label;
+        let app = service
+            .and_then(|service| service.application)
+            .filter(|&app| label.app == label.master && app != label.master);
+        let category = self.category.or_else(|| carried(label, service));
         let mut inspection = match app {
-            Some(app) if label.app == label.master && app != label.master => Inspection {
+            Some(app) => Inspection {
                 method: Method::Host,
                 ..self.facts.inspection(Label { app, ..label })
             },
-            _ => self.facts.inspection(label),
+            None => self.facts.inspection(label),
         };
-        if let Some(category) = self.category {
+        if let Some(category) = category {
             inspection.category = category;
         }
         if self.likely {
             inspection.confidence = Confidence::Likely;
         }
         inspection
+    }
+}
+
+/// The category that a server's name gives a flow, where it is not the label's: the web's protocols
+/// carry anything and take the service's, but a mail box or a name lookup stays what it is, whoever
+/// is asked.
+fn carried(label: Label, service: Option<hosts::Service>) -> Option<&'static str> {
+    let service = service.filter(|_| label.app == label.master)?;
+    match vocabulary::category(label) {
+        "Web" => service.category,
+        own => Some(own),
     }
 }
 
