@@ -407,4 +407,35 @@ mod tests {
         let name = inspection.server_name.unwrap();
         assert_eq!(name.reveal(), "example.org");
     }
+
+    fn request_to(host: &str) -> Inspection {
+        let mut inspector = Inspector::new(protocol::TCP, 50_000, 80);
+        let request = format!("GET / HTTP/1.1\r\nHost: {host}\r\n\r\n");
+        inspector.payload(true, 0, request.as_bytes());
+        inspector.finish()
+    }
+
+    #[test]
+    fn the_server_s_name_tells_the_application_and_perhaps_the_category() {
+        for (host, label, category, method) in [
+            ("open.spotify.com", "HTTP.Spotify", "Music", Method::Host),
+            ("captive.apple.com", "HTTP.Apple", "ConnCheck", Method::Host),
+            ("nmcheck.gnome.org", "HTTP", "ConnCheck", Method::Dpi),
+            ("example.org", "HTTP", "Web", Method::Dpi),
+        ] {
+            let inspection = request_to(host);
+            assert_eq!(inspection.label.to_string(), label);
+            assert_eq!((inspection.category, inspection.method), (category, method));
+        }
+    }
+
+    #[test]
+    fn mail_and_name_lookups_keep_their_category_whoever_is_asked() {
+        let service = hosts::service("captive.apple.com");
+        for (protocol, category) in [("IMAPS", "Email"), ("DNS", "Network"), ("TLS", "ConnCheck")] {
+            assert_eq!(carried(Label::of(protocol), service), Some(category));
+        }
+        assert_eq!(carried(Label::of("TLS"), hosts::service("apple.com")), None);
+        assert_eq!(carried(Label::of("DNS"), None), None);
+    }
 }

@@ -53,6 +53,7 @@ const NAMES: &[(&str, &str)] = &[
     ("AccuWeather", "Web"),
     ("Activision", "Game"),
     ("AdobeConnect", "Video"),
+    ("AdultContent", "AdultContent"),
     ("Akamai", "Cloud"),
     ("AliCloud", "Cloud"),
     ("Alibaba", "Web"),

@@ -8,7 +8,10 @@ use collector_common::{
     settings::{DEFAULT_TABLE_SIZE, Timeouts},
 };
 
-use crate::{live::Exclusion, locate::geoip::Countries};
+use crate::{
+    live::Exclusion,
+    locate::{asn::Systems, geoip::Countries},
+};
 
 /// Where the capture was taken.
 #[derive(Clone, Debug, Default)]
@@ -67,6 +70,8 @@ pub struct ReplayConfig {
     pub vantage: Vantage,
     /// Countries of addresses.
     pub countries: Arc<Countries>,
+    /// Autonomous systems of addresses.
+    pub systems: Arc<Systems>,
     /// Threads beside the one that reads; 1: none.
     pub workers: usize,
 }
@@ -81,6 +86,7 @@ impl Default for ReplayConfig {
             sampling: true,
             vantage: Vantage::Unknown,
             countries: Arc::new(Countries::none()),
+            systems: Arc::new(Systems::none()),
             workers: 1,
         }
     }
