@@ -7,8 +7,10 @@ use collector_common::{
 
 use super::{
     Confidence, Inspection, Label, Method,
-    explain::{Answer, Trace},
-    hosts, ports, protocols,
+    explain::{Detail, Trace},
+    hosts::{self, Service},
+    ports,
+    protocols::{self, tor},
     reader::Fault,
     registry::{Dissector, Facts, Finding, Speech, Transport, Verdict},
     said::Said,
@@ -94,10 +96,10 @@ impl Inspector {
         }
     }
 
-    /// Keeps what each dissector says, for [`Inspection::trace`]: it holds payload.
+    /// Keeps what dissectors say, for [`Inspection::trace`]: it holds payload.
     #[must_use]
-    pub fn explained(mut self) -> Self {
-        self.trace = Some(Box::default());
+    pub fn explained(mut self, detail: Detail) -> Self {
+        self.trace = Some(Box::new(Trace::new(detail)));
         self
     }
 
@@ -174,11 +176,11 @@ impl Inspector {
 
     /// Asks again what the side's stream is, now that its prefix is longer or will stay as it is.
     fn hear_stream(&mut self, at: usize) {
+        let finished = self.finished(at);
         let side = &self.sides[at];
-        if side.done || (side.said.is_empty() && !self.ended) {
+        if side.done || (side.said.is_empty() && !finished) {
             return;
         }
-        let finished = self.finished(at);
         let undecided = self.found.is_none();
         let done = match self.judge(at, None) {
             Judgement::Foreign => true,
@@ -221,6 +223,7 @@ impl Inspector {
             None => 0..dissectors.len(),
         };
         let mut judgement = Judgement::Foreign;
+        let mut first = true;
         for rank in candidates {
             let Some(by) = dissectors.get(rank) else {
                 break;
@@ -228,7 +231,8 @@ impl Inspector {
             if datagram.is_none() && self.sides[at].said.ruled_out(rank) {
                 continue;
             }
-            let verdict = self.ask(by, at, datagram);
+            let verdict = self.ask(by, at, datagram, first);
+            first = false;
             match verdict {
                 Err(Fault::Wrong(_)) => self.sides[at].said.rule_out(rank),
                 Err(Fault::Short(_)) => judgement = Judgement::Open,
@@ -242,7 +246,13 @@ impl Inspector {
         judgement
     }
 
-    fn ask(&mut self, by: &'static Dissector, at: usize, datagram: Option<&[u8]>) -> Verdict {
+    fn ask(
+        &mut self,
+        by: &'static Dissector,
+        at: usize,
+        datagram: Option<&[u8]>,
+        first: bool,
+    ) -> Verdict {
         let heard = self.sides[at].said.heard();
         let speech = Speech {
             transport: self.transport.unwrap_or(Transport::Tcp),
@@ -256,7 +266,7 @@ impl Inspector {
         };
         let verdict = (by.probe)(&speech);
         if let Some(trace) = &mut self.trace {
-            trace.add(by, &speech, Answer::of(&verdict));
+            trace.add(first, by, &speech, &verdict);
         }
         verdict
     }
@@ -306,7 +316,7 @@ impl Found {
     /// The label, with the application that the server's name tells where the payload told none.
     fn inspection(self) -> Inspection {
         let name = self.facts.server_name.as_ref();
-        let service = name.and_then(|name| hosts::service(name.reveal()));
+        let service = name.and_then(|name| service(self.label, name.reveal()));
         let label = self.label;
         let app = service
             .and_then(|service| service.application)
@@ -329,10 +339,21 @@ impl Found {
     }
 }
 
+/// The service that a server's name tells: by its domain, or Tor, whose relays make up the names
+/// under which they speak TLS.
+fn service(label: Label, name: &str) -> Option<Service> {
+    let tor = Service {
+        application: Some("Tor"),
+        category: None,
+    };
+    let link = || label.master == "TLS" && tor::is_link_name(name);
+    hosts::service(name).or_else(|| link().then_some(tor))
+}
+
 /// The category that a server's name gives a flow, where it is not the label's: the web's protocols
 /// carry anything and take the service's, but a mail box or a name lookup stays what it is, whoever
 /// is asked.
-fn carried(label: Label, service: Option<hosts::Service>) -> Option<&'static str> {
+fn carried(label: Label, service: Option<Service>) -> Option<&'static str> {
     let service = service.filter(|_| label.app == label.master)?;
     match vocabulary::category(label) {
         "Web" => service.category,
@@ -357,6 +378,29 @@ mod tests {
             .iter()
             .map(|side| side.said.heard().bytes.len())
             .sum()
+    }
+
+    /// Bytes of memory that the inspection of a flow takes.
+    fn footprint(inspector: &Inspector) -> usize {
+        let windows = inspector.sides.iter().map(|side| side.said.allocated());
+        size_of::<Inspector>() + windows.sum::<usize>()
+    }
+
+    #[test]
+    fn an_undecided_flow_takes_at_most_8_kib_and_a_decided_one_no_window() {
+        for number in [protocol::TCP, protocol::UDP] {
+            let mut inspector = Inspector::new(number, 50_000, 50_001);
+            assert_eq!(footprint(&inspector), size_of::<Inspector>());
+            for piece in 0..8 {
+                for opener in [true, false] {
+                    // Gaps between all pieces: the list of what is there is at its longest.
+                    inspector.payload(opener, 1 + 240 * piece, &[0xff; 200]);
+                    assert!(footprint(&inspector) <= 8192);
+                }
+            }
+            assert!(inspector.decided());
+            assert_eq!(footprint(&inspector), size_of::<Inspector>());
+        }
     }
 
     #[test]
@@ -437,5 +481,14 @@ mod tests {
         }
         assert_eq!(carried(Label::of("TLS"), hosts::service("apple.com")), None);
         assert_eq!(carried(Label::of("DNS"), None), None);
+    }
+
+    #[test]
+    fn a_name_that_a_relay_made_up_is_tor_s_where_tls_is_spoken() {
+        let name = "www.q4cyamnc6mtokjurvdclt.com";
+        let tor = service(Label::of("TLS"), name).unwrap();
+        assert_eq!(tor.application, Some("Tor"));
+        assert_eq!(service(Label::of("DNS"), name), None);
+        assert_eq!(service(Label::of("TLS"), "www.example.com"), None);
     }
 }

@@ -1,6 +1,7 @@
 //! nDPI's vocabulary: every name that a label may hold, with its category (nDPI's
-//! `doc/protocols.rst` and the names that `ndpiReader -H` prints). A name that is not here is in no
-//! record.
+//! `doc/protocols.rst` and the names that `ndpiReader -H` prints, of versions 4.11 and 5.0), and the
+//! names of the few protocols that have a dissector here and none there. A name that is not here is
+//! in no record.
 
 use super::Label;
 
@@ -481,6 +482,7 @@ const NAMES: &[(&str, &str)] = &[
     ("WireGuard", "VPN"),
     ("WorldOfKungFu", "Game"),
     ("WorldOfWarcraft", "Game"),
+    ("X11", "RemoteAccess"),
     ("XDMCP", "RemoteAccess"),
     ("Xbox", "Game"),
     ("Xiaomi", "Web"),
@@ -509,6 +511,7 @@ const NAMES: &[(&str, &str)] = &[
     ("i3D", "Game"),
     ("iCloudPrivateRelay", "VPN"),
     ("iQIYI", "Streaming"),
+    ("iSCSI", "DataTransfer"),
     ("ntop", "Network"),
     ("sFlow", "Network"),
 ];

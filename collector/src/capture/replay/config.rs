@@ -9,8 +9,10 @@ use collector_common::{
 };
 
 use crate::{
-    live::Exclusion,
+    exclusion::Exclusion,
+    inspect::explain::Detail,
     locate::{asn::Systems, geoip::Countries},
+    network::Network,
 };
 
 /// Where the capture was taken.
@@ -20,7 +22,7 @@ pub enum Vantage {
     #[default]
     Unknown,
     /// At a host with these addresses: what they send leaves it.
-    Host(Vec<Exclusion>),
+    Host(Vec<Network>),
     /// As if every packet had come by this hook.
     Hook(Hook),
 }
@@ -30,9 +32,9 @@ impl Vantage {
         match self {
             Self::Unknown => Hook::Capture,
             Self::Hook(hook) => *hook,
-            Self::Host(prefixes) => {
+            Self::Host(networks) => {
                 let source = (&packet.source, packet.version);
-                if prefixes.iter().any(|own| own.contains(source.0, source.1)) {
+                if networks.iter().any(|own| own.contains(source.0, source.1)) {
                     Hook::Egress
                 } else {
                     Hook::Ingress
@@ -74,6 +76,8 @@ pub struct ReplayConfig {
     pub systems: Arc<Systems>,
     /// Threads beside the one that reads; 1: none.
     pub workers: usize,
+    /// Inspections keep what led to them.
+    pub explain: Option<Detail>,
 }
 
 impl Default for ReplayConfig {
@@ -88,6 +92,7 @@ impl Default for ReplayConfig {
             countries: Arc::new(Countries::none()),
             systems: Arc::new(Systems::none()),
             workers: 1,
+            explain: None,
         }
     }
 }
