@@ -48,8 +48,10 @@ struct Found {
     by: &'static Dissector,
     /// The dissector's place among those of its transport.
     rank: usize,
-    label: Label,
-    category: Option<&'static str>,
+    /// More precise than the dissector's, by the opener's and by the responder's word: the
+    /// opener's counts first, whichever was heard first.
+    labels: [Option<Label>; 2],
+    categories: [Option<&'static str>; 2],
     facts: Facts,
     likely: bool,
     /// It has yet to read more of the side that it heard last.
@@ -148,7 +150,7 @@ impl Inspector {
         let wanted = match judgement {
             Judgement::Certain(rank, finding) => {
                 let more = finding.more;
-                self.note(rank, finding);
+                self.note(rank, at, finding);
                 more
             }
             Judgement::Foreign | Judgement::Open => true,
@@ -184,7 +186,7 @@ impl Inspector {
             Judgement::Open => finished,
             Judgement::Certain(rank, finding) => {
                 let more = finding.more;
-                self.note(rank, finding);
+                self.note(rank, at, finding);
                 finished || !more
             }
         };
@@ -232,7 +234,7 @@ impl Inspector {
                 Err(Fault::Wrong(_)) => self.sides[at].said.rule_out(rank),
                 Err(Fault::Short(_)) => judgement = Judgement::Open,
                 Ok(finding) if finding.likely => {
-                    self.note_likely(rank, by, finding);
+                    self.note_likely(rank, by, at, finding);
                     judgement = Judgement::Open;
                 }
                 Ok(finding) => return Judgement::Certain(rank, finding),
@@ -260,19 +262,19 @@ impl Inspector {
         verdict
     }
 
-    fn note(&mut self, rank: usize, finding: Finding) {
+    fn note(&mut self, rank: usize, at: usize, finding: Finding) {
         let Some(by) = self
             .transport
             .and_then(|transport| protocols::of(transport).get(rank))
         else {
             return;
         };
-        let found = Found::new(by, rank, finding, self.found.take());
+        let found = Found::new(by, rank, at, finding, self.found.take());
         self.found = Some(found);
         self.likely = None;
     }
 
-    fn note_likely(&mut self, rank: usize, by: &'static Dissector, finding: Finding) {
+    fn note_likely(&mut self, rank: usize, by: &'static Dissector, at: usize, finding: Finding) {
         let older = match self.likely.take() {
             Some(older) if older.rank < rank => {
                 self.likely = Some(older);
@@ -281,21 +283,30 @@ impl Inspector {
             Some(older) if older.rank == rank => Some(older),
             _ => None,
         };
-        self.likely = Some(Found::new(by, rank, finding, older));
+        self.likely = Some(Found::new(by, rank, at, finding, older));
     }
 }
 
 impl Found {
-    fn new(by: &'static Dissector, rank: usize, finding: Finding, older: Option<Found>) -> Self {
-        let (label, category, facts) = match older {
-            Some(older) => (older.label, older.category, older.facts),
-            None => (by.label, None, Facts::default()),
+    /// By what the side `at` has said now, and by what `older` was found.
+    fn new(
+        by: &'static Dissector,
+        rank: usize,
+        at: usize,
+        finding: Finding,
+        older: Option<Found>,
+    ) -> Self {
+        let (mut labels, mut categories, facts) = match older {
+            Some(older) => (older.labels, older.categories, older.facts),
+            None => ([None; 2], [None; 2], Facts::default()),
         };
+        labels[at] = finding.label.or(labels[at]);
+        categories[at] = finding.category.or(categories[at]);
         Self {
             by,
             rank,
-            label: finding.label.unwrap_or(label),
-            category: finding.category.or(category),
+            labels,
+            categories,
             facts: finding.facts.or(facts),
             likely: finding.likely,
             more: finding.more,
@@ -306,7 +317,8 @@ impl Found {
     fn inspection(self) -> Inspection {
         let name = self.facts.server_name.as_ref();
         let app = name.and_then(|name| hosts::application(name.reveal()));
-        let label = self.label;
+        let [by_opener, by_responder] = self.labels;
+        let label = by_opener.or(by_responder).unwrap_or(self.by.label);
         let mut inspection = match app {
             Some(app) if label.app == label.master && app != label.master => Inspection {
                 method: Method::Host,
@@ -314,7 +326,8 @@ impl Found {
             },
             _ => self.facts.inspection(label),
         };
-        if let Some(category) = self.category {
+        let [by_opener, by_responder] = self.categories;
+        if let Some(category) = by_opener.or(by_responder) {
             inspection.category = category;
         }
         if self.likely {

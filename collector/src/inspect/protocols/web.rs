@@ -2,9 +2,20 @@
 
 use super::Dissector;
 
+mod application;
+mod haproxy;
+mod head;
 mod http;
+mod http2;
 mod quic;
+mod socks;
 mod tls;
 
-pub(super) static DISSECTORS: &[&Dissector] =
-    &[&tls::DISSECTOR, &http::DISSECTOR, &quic::DISSECTOR];
+pub(super) static DISSECTORS: &[&Dissector] = &[
+    &tls::DISSECTOR,
+    &http::DISSECTOR,
+    &quic::DISSECTOR,
+    &http2::DISSECTOR,
+    &haproxy::DISSECTOR,
+    &socks::DISSECTOR,
+];
