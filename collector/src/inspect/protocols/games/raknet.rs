@@ -33,6 +33,7 @@ fn probe(speech: &Speech<'_>) -> Verdict {
         5..=8 => 0,
         // Of an incompatible version.
         0x19 => u64::from(reader.u8("version")?),
+        0xa0 | 0xc0 => return acknowledged(&mut reader),
         0x80..=0x8f => return frames(&mut reader, speech),
         _ => return Err(Fault::Wrong("kind")),
     };
@@ -54,6 +55,20 @@ fn advertised(speech: &Speech<'_>) -> Verdict {
     if speech.on_port(MINECRAFT) {
         return Ok(Finding::default());
     }
+    Ok(Finding::likely())
+}
+
+/// Numbers of datagrams that were received or missed, each alone (1) or from one to another.
+fn acknowledged(reader: &mut Reader<'_>) -> Verdict {
+    for _ in 0..reader.u16("count")? {
+        let alone = reader.u8("kind of number")?;
+        Reader::require(alone <= 1, "kind of number")?;
+        let first = reader.u24_le("number")?;
+        if alone == 0 {
+            Reader::require(reader.u24_le("number")? >= first, "number")?;
+        }
+    }
+    reader.end("numbers")?;
     Ok(Finding::likely())
 }
 
@@ -127,6 +142,14 @@ mod tests {
         assert!(probe(&Speech::datagram(60_022, frame)).is_ok_and(|finding| finding.likely));
         assert!(probe(&Speech::datagram(60_022, &frame[..7])).is_err());
         assert!(probe(&Speech::datagram(60_022, b"\x84\x02\0\0\0\0\x08\x03\x01")).is_err());
+    }
+
+    #[test]
+    fn acknowledged_numbers_fill_their_datagram() {
+        let numbers = b"\xc0\0\x01\0\x01\0\0\x02\0\0";
+        assert!(probe(&Speech::datagram(60_022, numbers)).is_ok_and(|finding| finding.likely));
+        assert!(probe(&Speech::datagram(60_022, &numbers[..9])).is_err());
+        assert!(probe(&Speech::datagram(60_022, b"\xc0\0\x01\x02\x01\0\0")).is_err());
     }
 
     #[test]

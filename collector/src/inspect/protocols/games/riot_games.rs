@@ -19,7 +19,6 @@ pub(super) static DISSECTOR: Dissector = Dissector {
 
 fn probe(speech: &Speech<'_>) -> Verdict {
     match speech.bytes.len() {
-        8 => Reader::whole(speech.bytes).magic(b"\x13\x37\xca\xfe", "probe")?,
         36 => measured(speech.bytes)?,
         53 => handshake(speech.bytes)?,
         _ => return Err(Fault::Wrong("length")),
@@ -44,20 +43,9 @@ fn handshake(bytes: &[u8]) -> Result<(), Fault> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::inspect::tests::{
-        Talk,
-        Turn::{Opener, Responder},
-    };
+    use crate::inspect::tests::{Talk, Turn::Opener};
 
     pub(crate) const TALKS: &[Talk] = &[
-        Talk::udp(
-            50_004,
-            &[
-                Opener(b"\x13\x37\xca\xfe\x0a\0\0\0"),
-                Responder(b"\x13\x37\xca\xfe\x0a\0\0\0"),
-            ],
-            "RiotGames",
-        ),
         Talk::udp(
             8181,
             &[Opener(
@@ -78,7 +66,7 @@ mod tests {
 
     #[test]
     fn a_probe_of_another_length_is_not_riot_s() {
-        assert!(probe(&Speech::datagram(50_004, b"\x13\x37\xca\xfe")).is_err());
+        assert!(probe(&Speech::datagram(8181, b"\xaa\xaa\xaa\xaa\xbb\xbb\xbb\xbb")).is_err());
         assert!(probe(&Speech::datagram(7194, &[0; 53])).is_err());
         assert!(probe(&Speech::datagram(8181, &[0xaa; 36])).is_err());
     }

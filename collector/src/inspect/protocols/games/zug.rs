@@ -1,8 +1,8 @@
-//! Zug, a consensus protocol: datagrams begin with a version, the network's name and its number.
+//! Zug, a consensus protocol: datagrams begin with the network's name and its version.
 
 use crate::inspect::{
     Label,
-    reader::{Fault, Reader},
+    reader::Reader,
     registry::{Dissector, Finding, Speech, Transport, Verdict},
 };
 
@@ -16,37 +16,25 @@ pub(super) static DISSECTOR: Dissector = Dissector {
 };
 
 fn probe(speech: &Speech<'_>) -> Verdict {
-    let mut reader = Reader::whole(speech.bytes);
-    let answers = reader.u8("direction")?;
-    let name: &[u8] = match answers {
-        0 => b"zUG\x10",
-        1 => b"\x9aUG\x10",
-        _ => return Err(Fault::Wrong("direction")),
-    };
-    reader.magic(name, "name")?;
+    Reader::whole(speech.bytes).magic(b"\0zUG\x10", "name")?;
     Ok(Finding::default())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::inspect::tests::{
-        Talk,
-        Turn::{Opener, Responder},
-    };
+    use crate::inspect::tests::{Talk, Turn::Opener};
 
     pub(crate) const TALKS: &[Talk] = &[Talk::udp(
         19_000,
-        &[
-            Opener(b"\0zUG\x10\xae\xa0\x41\0\x6e\xbc\x2a\x68\xb2\x6e\x77"),
-            Responder(b"\x01\x9aUG\x10\xb9\x8e\xbf\x01\x88\xb5\xc6\x59\xb9\x72\x1c"),
-        ],
+        &[Opener(
+            b"\0zUG\x10\xae\xa0\x41\0\x6e\xbc\x2a\x68\xb2\x6e\x77",
+        )],
         "ZUG",
     )];
 
     #[test]
-    fn each_direction_has_its_own_mark() {
-        assert!(probe(&Speech::datagram(19_000, b"\x01zUG\x10\xae")).is_err());
-        assert!(probe(&Speech::datagram(19_000, b"\x02zUG\x10\xae")).is_err());
+    fn another_network_is_not_zug() {
+        assert!(probe(&Speech::datagram(19_000, b"\0zUH\x10\xae")).is_err());
     }
 }
