@@ -111,6 +111,7 @@ impl Inspector {
             return;
         }
         match self.transport {
+            Some(Transport::Tcp) if is_padding(offset, bytes) => {}
             Some(Transport::Tcp) => self.hear_segment(at, offset, bytes),
             Some(Transport::Udp) => self.hear_datagram(at, bytes),
             None => {}
@@ -313,12 +314,21 @@ impl Found {
         }
     }
 
+    fn label(&self) -> Label {
+        let [by_opener, by_responder] = self.labels;
+        by_opener.or(by_responder).unwrap_or(self.by.label)
+    }
+
+    fn category(&self) -> Option<&'static str> {
+        let [by_opener, by_responder] = self.categories;
+        by_opener.or(by_responder)
+    }
+
     /// The label, with the application that the server's name tells where the payload told none.
     fn inspection(self) -> Inspection {
         let name = self.facts.server_name.as_ref();
         let app = name.and_then(|name| hosts::application(name.reveal()));
-        let [by_opener, by_responder] = self.labels;
-        let label = by_opener.or(by_responder).unwrap_or(self.by.label);
+        let (label, category) = (self.label(), self.category());
         let mut inspection = match app {
             Some(app) if label.app == label.master && app != label.master => Inspection {
                 method: Method::Host,
@@ -326,8 +336,7 @@ impl Found {
             },
             _ => self.facts.inspection(label),
         };
-        let [by_opener, by_responder] = self.categories;
-        if let Some(category) = by_opener.or(by_responder) {
+        if let Some(category) = category {
             inspection.category = category;
         }
         if self.likely {
@@ -335,6 +344,14 @@ impl Found {
         }
         inspection
     }
+}
+
+/// Links pad a frame that is too short with zeros, and some hosts count those of an empty segment as
+/// payload: no stream begins with such a segment.
+fn is_padding(offset: i32, bytes: &[u8]) -> bool {
+    /// What a frame without a tag lacks behind the shortest headers of IPv4 and TCP.
+    const LONGEST: usize = 6;
+    offset == 0 && (2..=LONGEST).contains(&bytes.len()) && bytes.iter().all(|&byte| byte == 0)
 }
 
 impl Side {
@@ -387,6 +404,34 @@ mod tests {
         }
         assert!(inspector.decided());
         assert_eq!(held(&inspector), 0);
+    }
+
+    #[test]
+    fn a_link_s_padding_is_not_the_beginning_of_a_stream() {
+        let mut inspector = Inspector::new(protocol::TCP, 50_000, 40_000);
+        inspector.payload(true, 0, &[0; 6]);
+        inspector.payload(true, 0, b"SSH-2.0-OpenSSH_9.2p1\r\n");
+        assert_eq!(inspector.finish().label.master, "SSH");
+        let mut inspector = Inspector::new(protocol::TCP, 50_000, 40_000);
+        inspector.payload(true, 0, &[0]);
+        inspector.payload(true, 1, b"SSH-2.0-OpenSSH_9.2p1\r\n");
+        assert_eq!(inspector.finish().label.master, "Unknown");
+    }
+
+    #[test]
+    fn the_opener_s_word_of_the_application_counts_first_in_any_order() {
+        let request = &b"LOCK / HTTP/1.1\r\n\r\n"[..];
+        let response = b"HTTP/1.1 200 OK\r\nContent-Type: application/ocsp-response\r\n\r\n";
+        for turns in [
+            [(true, request), (false, response)],
+            [(false, response), (true, request)],
+        ] {
+            let mut inspector = Inspector::new(protocol::TCP, 50_000, 80);
+            for (by_opener, bytes) in turns {
+                inspector.payload(by_opener, 0, bytes);
+            }
+            assert_eq!(inspector.finish().label.app, "WebDAV");
+        }
     }
 
     #[test]

@@ -5,7 +5,6 @@ use super::Dissector;
 mod ali_cloud;
 mod avast;
 mod bjnp;
-mod checkmk;
 mod controller_area_network;
 mod dropbox;
 mod easy_weather;
@@ -28,7 +27,6 @@ pub(super) static DISSECTORS: &[&Dissector] = &[
     &meraki_cloud::DISSECTOR,
     &dropbox::DISSECTOR,
     &kismet::DISSECTOR,
-    &checkmk::DISSECTOR,
     &tivo_connect::DISSECTOR,
     &bjnp::DISSECTOR,
     &controller_area_network::DISSECTOR,

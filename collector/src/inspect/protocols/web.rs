@@ -7,6 +7,7 @@ mod haproxy;
 mod head;
 mod http;
 mod http2;
+mod json_rpc;
 mod quic;
 mod socks;
 mod tls;
@@ -18,4 +19,5 @@ pub(super) static DISSECTORS: &[&Dissector] = &[
     &http2::DISSECTOR,
     &haproxy::DISSECTOR,
     &socks::DISSECTOR,
+    &json_rpc::DISSECTOR,
 ];

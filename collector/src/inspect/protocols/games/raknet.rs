@@ -31,6 +31,11 @@ fn probe(speech: &Speech<'_>) -> Verdict {
         }
         // Requests to connect, and answers to those.
         5..=8 => 0,
+        // Roblox numbers its own requests from here.
+        0x78..=0x7e => {
+            reader.magic(OFFLINE, "magic")?;
+            return Ok(Finding::of(Label::of("Roblox")));
+        }
         // Of an incompatible version.
         0x19 => u64::from(reader.u8("version")?),
         0xa0 | 0xc0 => return acknowledged(&mut reader),
@@ -126,6 +131,13 @@ mod tests {
                 ),
             ],
             "RakNet",
+        ),
+        Talk::udp(
+            53_640,
+            &[Opener(
+                b"\x7b\0\xff\xff\0\xfe\xfe\xfe\xfe\xfd\xfd\xfd\xfd\x12\x34\x56\x78\x05\x22\0\0",
+            )],
+            "Roblox",
         ),
         Talk::udp(
             60_022,

@@ -2,16 +2,12 @@
 //! fields that a protocol or a program names itself with.
 
 use super::{head::Head, http::RequestLine};
-use crate::inspect::{Label, Sensitive, registry::Finding};
+use crate::inspect::{Label, registry::Finding};
 
 const HTTP: &str = "HTTP";
 
-/// Of a request to `host`.
-pub(super) fn of_request(
-    line: &RequestLine<'_>,
-    head: &Head<'_>,
-    host: Option<&Sensitive>,
-) -> Finding {
+/// Of a request.
+pub(super) fn of_request(line: &RequestLine<'_>, head: &Head<'_>) -> Finding {
     let proxied = line.target.starts_with(b"http://") || line.target.starts_with(b"ftp://");
     let (app, more) = match protocol(line, head) {
         Some(app) => (Some(app), false),
@@ -30,7 +26,7 @@ pub(super) fn of_request(
     };
     Finding {
         label,
-        category: tests_the_way_out(line, host).then_some("ConnCheck"),
+        category: WAYS_OUT.contains(&path(line.target)).then_some("ConnCheck"),
         more,
         ..Finding::default()
     }
@@ -115,7 +111,10 @@ fn of_media_type(media_type: &str) -> Option<&'static str> {
         "application/ipp" => "IPP",
         "application/soap+xml" => "SOAP",
         "application/dash+xml" | "video/iso.segment" => "MpegDash",
-        "application/vnd.apple.mpegurl" | "application/x-mpegurl" => "HLS",
+        "application/vnd.apple.mpegurl"
+        | "application/x-mpegurl"
+        | "audio/mpegurl"
+        | "audio/x-mpegurl" => "HLS",
         "application/json-rpc" | "application/jsonrequest" => "JSON-RPC",
         "application/dns-message" => "DoH_DoT",
         _ => return None,
@@ -157,12 +156,16 @@ fn segmented(head: &Head<'_>, media_type: Option<&str>) -> bool {
     typed && brands.chunks_exact(4).any(|brand| brand == b"dash")
 }
 
-/// JSON-RPC 2.0, section 4, where the request says that it is JSON; and whether more of the body is
+/// A call or an answer of JSON-RPC says so in a member of its own (JSON-RPC 2.0, sections 4 and 5).
+pub(super) fn names_version(text: &[u8]) -> bool {
+    const VERSION: &[u8] = b"\"jsonrpc\"";
+    text.windows(VERSION.len()).any(|part| part == VERSION)
+}
+
+/// JSON-RPC, where the request says that it is JSON; and whether more of the body is
 /// needed to tell.
 fn remote_call(head: &Head<'_>) -> (Option<&'static str>, bool) {
-    /// A request names the version among its first members.
     const ENOUGH: usize = 256;
-    const VERSION: &[u8] = b"\"jsonrpc\"";
     let media_type = head.field("content-type").unwrap_or_default();
     let Some(body) = head
         .rest
@@ -171,7 +174,7 @@ fn remote_call(head: &Head<'_>) -> (Option<&'static str>, bool) {
         return (None, false);
     };
     let beginning = body.get(..ENOUGH).unwrap_or(body);
-    if beginning.windows(VERSION.len()).any(|part| part == VERSION) {
+    if names_version(beginning) {
         return (Some("JSON-RPC"), false);
     }
     let length = head
@@ -238,37 +241,19 @@ fn program(line: &RequestLine<'_>, head: &Head<'_>) -> Option<&'static str> {
     (patcher && line.target.starts_with(b"/maplestory/")).then_some("MapleStory")
 }
 
-/// Paths and hosts with which operating systems and browsers ask whether they reach the Internet,
-/// as their makers document them.
-fn tests_the_way_out(line: &RequestLine<'_>, host: Option<&Sensitive>) -> bool {
-    const PATHS: &[&[u8]] = &[
-        b"/generate_204",
-        b"/generate204",
-        b"/gen_204",
-        b"/hotspot-detect.html",
-        b"/library/test/success.html",
-        b"/connecttest.txt",
-        b"/ncsi.txt",
-        b"/check_network_status.txt",
-        b"/kindle-wifi/wifistub.html",
-    ];
-    const HOSTS: &[&str] = &[
-        "captive.apple.com",
-        "connectivity-check.ubuntu.com",
-        "connectivitycheck.android.com",
-        "connectivitycheck.gstatic.com",
-        "connectivitycheck.platform.hicloud.com",
-        "connect.rom.miui.com",
-        "detectportal.firefox.com",
-        "ipv6.msftconnecttest.com",
-        "ipv6.msftncsi.com",
-        "network-test.debian.org",
-        "nmcheck.gnome.org",
-        "www.msftconnecttest.com",
-        "www.msftncsi.com",
-    ];
-    PATHS.contains(&path(line.target)) || host.is_some_and(|host| HOSTS.contains(&host.reveal()))
-}
+/// Paths at which operating systems and browsers ask whether they reach the Internet, as their makers
+/// document them.
+const WAYS_OUT: &[&[u8]] = &[
+    b"/check_network_status.txt",
+    b"/connecttest.txt",
+    b"/gen_204",
+    b"/generate204",
+    b"/generate_204",
+    b"/hotspot-detect.html",
+    b"/kindle-wifi/wifistub.html",
+    b"/library/test/success.html",
+    b"/ncsi.txt",
+];
 
 /// Where the content has a category of its own: programs and archives, sound and pictures that
 /// move.
@@ -375,8 +360,6 @@ mod tests {
     #[test]
     fn a_test_of_the_way_out_has_a_category_of_its_own() {
         let request = b"GET /generate_204 HTTP/1.1\r\nHost: example.org\r\n\r\n";
-        assert_eq!(inspect(request, b"").category, "ConnCheck");
-        let request = b"GET / HTTP/1.1\r\nHost: captive.apple.com\r\n\r\n";
         assert_eq!(inspect(request, b"").category, "ConnCheck");
         let request = b"GET /generate_2045 HTTP/1.1\r\nHost: example.org\r\n\r\n";
         assert_eq!(inspect(request, b"").category, "Web");
