@@ -111,7 +111,6 @@ impl Inspector {
             return;
         }
         match self.transport {
-            Some(Transport::Tcp) if is_padding(offset, bytes) => {}
             Some(Transport::Tcp) => self.hear_segment(at, offset, bytes),
             Some(Transport::Udp) => self.hear_datagram(at, bytes),
             None => {}
@@ -346,14 +345,6 @@ impl Found {
     }
 }
 
-/// Links pad a frame that is too short with zeros, and some hosts count those of an empty segment as
-/// payload: no stream begins with such a segment.
-fn is_padding(offset: i32, bytes: &[u8]) -> bool {
-    /// What a frame without a tag lacks behind the shortest headers of IPv4 and TCP.
-    const LONGEST: usize = 6;
-    offset == 0 && (2..=LONGEST).contains(&bytes.len()) && bytes.iter().all(|&byte| byte == 0)
-}
-
 impl Side {
     fn close(&mut self) {
         self.said.clear();
@@ -404,18 +395,6 @@ mod tests {
         }
         assert!(inspector.decided());
         assert_eq!(held(&inspector), 0);
-    }
-
-    #[test]
-    fn a_link_s_padding_is_not_the_beginning_of_a_stream() {
-        let mut inspector = Inspector::new(protocol::TCP, 50_000, 40_000);
-        inspector.payload(true, 0, &[0; 6]);
-        inspector.payload(true, 0, b"SSH-2.0-OpenSSH_9.2p1\r\n");
-        assert_eq!(inspector.finish().label.master, "SSH");
-        let mut inspector = Inspector::new(protocol::TCP, 50_000, 40_000);
-        inspector.payload(true, 0, &[0]);
-        inspector.payload(true, 1, b"SSH-2.0-OpenSSH_9.2p1\r\n");
-        assert_eq!(inspector.finish().label.master, "Unknown");
     }
 
     #[test]
