@@ -10,6 +10,7 @@ mod dropbox;
 mod easy_weather;
 mod kismet;
 mod meraki_cloud;
+mod nest_log_sink;
 mod spotify;
 mod tivo_connect;
 mod tplink_shp;
@@ -30,6 +31,7 @@ pub(super) static DISSECTORS: &[&Dissector] = &[
     &tivo_connect::DISSECTOR,
     &bjnp::DISSECTOR,
     &controller_area_network::DISSECTOR,
+    &nest_log_sink::DISSECTOR,
     &ubntac2::DISSECTOR,
     &easy_weather::DISSECTOR,
 ];

@@ -45,11 +45,16 @@ pub(super) fn of_response(head: &Head<'_>, media_type: Option<&str>) -> Finding 
         None if head.fields().any(|(name, _)| streams(name)) => Some("IceCast"),
         None if server.starts_with(b"ntopng") => Some("ntop"),
         None if head.lists("upgrade", "websocket") => Some("WebSocket"),
-        None => segmented(head, media_type).then_some("MpegDash"),
+        None => None,
+    };
+    let (app, more) = match app {
+        Some(app) => (Some(app), false),
+        None => segmented(head, media_type),
     };
     Finding {
         label: app.map(|app| Label { master: HTTP, app }),
         category: media_type.and_then(category),
+        more,
         ..Finding::default()
     }
 }
@@ -145,15 +150,31 @@ fn of_path(path: &[u8]) -> Option<&'static str> {
 }
 
 /// A body in the ISO base media format whose first box lists the brand `dash` (ISO/IEC 23009-1,
-/// section 6.3.4).
-fn segmented(head: &Head<'_>, media_type: Option<&str>) -> bool {
-    const FILE_TYPE: &[u8] = b"ftyp";
+/// section 6.3.4); and whether more of it is needed to tell.
+fn segmented(head: &Head<'_>, media_type: Option<&str>) -> (Option<&'static str>, bool) {
+    /// The box is seldom longer.
+    const ENOUGH: usize = 48;
     let media = media_type.is_some_and(|name| matches!(name, "video/mp4" | "audio/mp4"));
-    let body = head.rest.filter(|_| media).unwrap_or_default();
-    let typed = body.get(4..8) == Some(FILE_TYPE);
-    let [_, _, _, length] = *body.first_chunk().unwrap_or(&[0; 4]);
-    let brands = body.get(8..usize::from(length)).unwrap_or_default();
-    typed && brands.chunks_exact(4).any(|brand| brand == b"dash")
+    let Some(body) = head.rest.filter(|_| media) else {
+        return (None, false);
+    };
+    let beginning = body.get(..ENOUGH).unwrap_or(body);
+    let typed = beginning.get(4..8) == Some(b"ftyp");
+    let [_, _, _, length] = *beginning.first_chunk().unwrap_or(&[0; 4]);
+    let length = usize::from(length).min(beginning.len());
+    let brands = beginning.get(8..length).unwrap_or_default();
+    if typed && brands.chunks_exact(4).any(|brand| brand == b"dash") {
+        return (Some("MpegDash"), false);
+    }
+    (None, cut(head, body, ENOUGH))
+}
+
+/// The first `enough` bytes of a body are not all here.
+fn cut(head: &Head<'_>, body: &[u8], enough: usize) -> bool {
+    let length = head.field("content-length");
+    let length = length.and_then(|value| std::str::from_utf8(value).ok());
+    let length = length.and_then(|text| text.parse().ok()).unwrap_or(0);
+    body.len() < enough.min(length)
 }
 
 /// A call or an answer of JSON-RPC says so in a member of its own (JSON-RPC 2.0, sections 4 and 5).
@@ -177,11 +198,7 @@ fn remote_call(head: &Head<'_>) -> (Option<&'static str>, bool) {
     if names_version(beginning) {
         return (Some("JSON-RPC"), false);
     }
-    let length = head
-        .field("content-length")
-        .and_then(|value| std::str::from_utf8(value).ok());
-    let length = length.and_then(|text| text.parse().ok()).unwrap_or(0);
-    (None, body.len() < ENOUGH.min(length))
+    (None, cut(head, body, ENOUGH))
 }
 
 /// Products as they call themselves at the beginning of a user agent (RFC 9110, section 10.1.5).
@@ -215,8 +232,12 @@ const PRODUCTS: &[(&str, &str)] = &[
 ];
 
 /// Products within a comment or behind another product: TeamViewer's HTTP tunnel; Xiaomi's system,
-/// which any program on its devices names.
-const PARTS: &[(&[u8], &str)] = &[(b"; DynGate)", "TeamViewer"), (b" MIUI/V", "Xiaomi")];
+/// which any program on its devices names; Sonos's players behind the name of their UPnP library.
+const PARTS: &[(&[u8], &str)] = &[
+    (b"; DynGate)", "TeamViewer"),
+    (b" MIUI/V", "Xiaomi"),
+    (b" Sonos/", "Sonos"),
+];
 
 /// The program that asks, by its user agent or by a target that is its alone.
 fn program(line: &RequestLine<'_>, head: &Head<'_>) -> Option<&'static str> {

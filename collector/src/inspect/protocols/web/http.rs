@@ -257,6 +257,14 @@ mod tests {
             "HTTP.JSON-RPC",
         ),
         Talk::tcp(
+            80,
+            &[Responder(
+                b"HTTP/1.1 200 OK\r\nContent-Type: video/mp4\r\nContent-Length: 944\r\n\r\n\
+                \0\0\0\x1cftypiso5\0\0\0\x01avc1iso5dash\0\0\0\x08free",
+            )],
+            "HTTP.MpegDash",
+        ),
+        Talk::tcp(
             8000,
             &[
                 Opener(b"GET /stream HTTP/1.0\r\nHost: example.org\r\nIcy-MetaData: 1\r\n\r\n"),
