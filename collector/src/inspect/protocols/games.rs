@@ -5,6 +5,7 @@ use super::Dissector;
 mod among_us;
 mod armagetron;
 mod battle_net;
+mod cry_network;
 mod dofus;
 mod gaijin_entertainment;
 mod genshin_impact;
@@ -38,6 +39,7 @@ pub(super) static DISSECTORS: &[&Dissector] = &[
     &yojimbo::DISSECTOR,
     &among_us::DISSECTOR,
     &battle_net::DISSECTOR,
+    &cry_network::DISSECTOR,
     &dofus::DISSECTOR,
     &steam_datagram_relay::DISSECTOR,
     &gaijin_entertainment::DISSECTOR,

@@ -69,13 +69,15 @@ mod tests {
         Talk::tcp(
             6112,
             &[Opener(
-                b"\x01\xff\x50\x3a\0\0\0\0\068XIPXES\xd3\0\0\0SUne\xc0\0\x02\x01",
+                b"\x01\xff\x50\x3a\0\0\0\0\x0068XIPXES\xd3\0\0\0SUne\xc0\0\x02\x01",
             )],
             "Starcraft",
         ),
         Talk::tcp(
             6112,
-            &[Opener(b"\x01\xff\x50\x3a\0\0\0\0\068XIPX3W\x1b\0\0\0SUne")],
+            &[Opener(
+                b"\x01\xff\x50\x3a\0\0\0\0\x0068XIPX3W\x1b\0\0\0SUne",
+            )],
             "Warcraft3",
         ),
         Talk::udp(
@@ -87,7 +89,7 @@ mod tests {
 
     #[test]
     fn another_product_or_length_is_not_of_battle_net() {
-        let other = b"\x01\xff\x50\x3a\0\0\0\0\068XIVD2DX";
+        let other = b"\x01\xff\x50\x3a\0\0\0\0\x0068XIVD2DX";
         assert!(probe(&Speech::stream(6112, other, false)).is_err());
         assert!(
             probe(&Speech::datagram(

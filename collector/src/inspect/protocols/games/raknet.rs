@@ -65,7 +65,9 @@ fn advertised(speech: &Speech<'_>) -> Verdict {
 
 /// Numbers of datagrams that were received or missed, each alone (1) or from one to another.
 fn acknowledged(reader: &mut Reader<'_>) -> Verdict {
-    for _ in 0..reader.u16("count")? {
+    let count = reader.u16("count")?;
+    Reader::require(count > 0, "count")?;
+    for _ in 0..count {
         let alone = reader.u8("kind of number")?;
         Reader::require(alone <= 1, "kind of number")?;
         let first = reader.u24_le("number")?;

@@ -31,7 +31,7 @@ fn probe(speech: &Speech<'_>) -> Verdict {
         None => &[],
     };
     let Some(head) = Head::read(bytes) else {
-        return unfinished_line(bytes);
+        return unfinished_line(bytes, speech.finished);
     };
     match Status::read(head.first) {
         Some(status) => Ok(response(head, status)),
@@ -39,12 +39,17 @@ fn probe(speech: &Speech<'_>) -> Verdict {
     }
 }
 
-/// A first line without its end can be ruled out, but proves nothing: a version may still follow.
-fn unfinished_line(bytes: &[u8]) -> Verdict {
+/// A first line without its end can be ruled out, but proves nothing: a version may still follow. If
+/// none does, as when the window is too small for the target, a common request is likely.
+fn unfinished_line(bytes: &[u8], finished: bool) -> Verdict {
+    const COMMON: &[&[u8]] = &[b"GET /", b"POST /", b"HEAD /", b"PUT /"];
     let token = |byte: &u8| byte.is_ascii_alphanumeric() || b"/.-_+!#$%&'*^`|~\r".contains(byte);
     let method = bytes.split(|&byte| byte == b' ').next().unwrap_or_default();
     Reader::require(method.len() <= LONGEST_METHOD, FIRST_LINE)?;
     Reader::require(method.iter().all(token), FIRST_LINE)?;
+    if finished && COMMON.iter().any(|common| bytes.starts_with(common)) {
+        return Ok(Finding::likely());
+    }
     Err(Fault::Short(FIRST_LINE))
 }
 
@@ -355,6 +360,14 @@ mod tests {
         assert!(certain(b"POST /a%s\0b.dll HTTP/d.1\r\n\r\n").is_some());
         assert!(certain(b"HTTP/1.\xc5 200 OK\r\n\r\n").is_some());
         assert!(certain(b"HTTP/1.1 2000 OK\r\n\r\n").is_none());
+    }
+
+    #[test]
+    fn a_common_request_whose_line_is_cut_is_likely() {
+        let judge = |bytes, finished| probe(&Speech::stream(80, bytes, finished));
+        assert!(judge(b"GET /a?b=", true).is_ok_and(|finding| finding.likely));
+        assert!(judge(b"GET /a?b=", false).is_err());
+        assert!(judge(b"OPTIONS sip:a", true).is_err());
     }
 
     #[test]
