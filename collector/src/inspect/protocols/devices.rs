@@ -5,7 +5,6 @@ use super::Dissector;
 mod ali_cloud;
 mod avast;
 mod bjnp;
-mod controller_area_network;
 mod dropbox;
 mod easy_weather;
 mod kismet;
@@ -30,7 +29,6 @@ pub(super) static DISSECTORS: &[&Dissector] = &[
     &kismet::DISSECTOR,
     &tivo_connect::DISSECTOR,
     &bjnp::DISSECTOR,
-    &controller_area_network::DISSECTOR,
     &nest_log_sink::DISSECTOR,
     &ubntac2::DISSECTOR,
     &easy_weather::DISSECTOR,
