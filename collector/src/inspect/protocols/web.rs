@@ -10,7 +10,7 @@ mod http2;
 mod json_rpc;
 mod quic;
 mod socks;
-mod tls;
+pub(super) mod tls;
 
 pub(super) static DISSECTORS: &[&Dissector] = &[
     &tls::DISSECTOR,
