@@ -309,7 +309,8 @@ impl Found {
             Some(older) => (older.labels, older.categories, older.facts),
             None => ([None; 2], [None; 2], Facts::default()),
         };
-        labels[at] = finding.label.or(labels[at]);
+        let precise = finding.label.filter(|label| *label != by.label);
+        labels[at] = precise.or(labels[at]);
         categories[at] = finding.category.or(categories[at]);
         Self {
             by,
@@ -327,9 +328,13 @@ impl Found {
         by_opener.or(by_responder).unwrap_or(self.by.label)
     }
 
+    /// The word of the side that gave the label comes first.
     fn category(&self) -> Option<&'static str> {
         let [by_opener, by_responder] = self.categories;
-        by_opener.or(by_responder)
+        match self.labels {
+            [None, Some(_)] => by_responder.or(by_opener),
+            _ => by_opener.or(by_responder),
+        }
     }
 
     /// The label, with the application that the server's name tells where the payload told none.
