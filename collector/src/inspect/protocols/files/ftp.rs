@@ -5,7 +5,7 @@ use crate::inspect::{
     Label,
     protocols::text::{self, LONGEST_LINE},
     reader::{Fault, Reader},
-    registry::{Dissector, Finding, Speech, Transport, Verdict},
+    registry::{Dissector, Speech, Transport, Verdict},
 };
 
 pub(super) static DISSECTOR: Dissector = Dissector {
@@ -39,9 +39,9 @@ fn probe(speech: &Speech<'_>) -> Verdict {
     let line = reader.line(LONGEST_LINE, "first line")?;
     if let Some(b'1' | b'2' | b'4') = line.first() {
         greeting(speech, line)?;
-        return Ok(Finding::default());
+    } else {
+        command(speech, line)?;
     }
-    command(speech, line)?;
     Ok(text::session(speech, Label::of("FTPS")))
 }
 

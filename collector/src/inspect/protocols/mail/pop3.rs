@@ -5,7 +5,7 @@ use crate::inspect::{
     Label,
     protocols::text::{self, LONGEST_LINE},
     reader::{Fault, Reader},
-    registry::{Dissector, Finding, Speech, Transport, Verdict},
+    registry::{Dissector, Speech, Transport, Verdict},
 };
 
 pub(super) static DISSECTOR: Dissector = Dissector {
@@ -22,9 +22,9 @@ const PORT: u16 = 110;
 fn probe(speech: &Speech<'_>) -> Verdict {
     if let Some(b'+' | b'-') = speech.bytes.first() {
         greeting(speech)?;
-        return Ok(Finding::default());
+    } else {
+        command(speech)?;
     }
-    command(speech)?;
     Ok(text::session(speech, Label::of("POPS")))
 }
 
