@@ -4,6 +4,7 @@ use super::Dissector;
 
 mod irc;
 mod jabber;
+mod kakaotalk;
 mod oicq;
 mod telegram;
 mod wechat;
@@ -14,6 +15,7 @@ pub(super) static DISSECTORS: &[&Dissector] = &[
     &jabber::DISSECTOR,
     &irc::DISSECTOR,
     &telegram::DISSECTOR,
+    &kakaotalk::DISSECTOR,
     &wechat::DISSECTOR,
     &oicq::DISSECTOR,
 ];
