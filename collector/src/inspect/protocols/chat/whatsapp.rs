@@ -35,21 +35,14 @@ fn routing(reader: &mut Reader<'_>) -> Result<(), Fault> {
 
 /// The letters, the version and the head of a frame.
 fn greeting(reader: &mut Reader<'_>) -> Result<(), Fault> {
-    /// A Protobuf message in a client's Noise handshake, and a list of the older protocol.
-    const BEGINNINGS: [u8; 2] = [0x12, 0xf8];
     reader.magic(b"WA", "greeting")?;
-    let major = reader.u8("version")?;
-    Reader::require((1..=9).contains(&major), "version")?;
+    Reader::require((1..=9).contains(&reader.u8("version")?), "version")?;
     Reader::require(reader.u8("version")? <= 9, "version")?;
-    // The older greeting holds flags in front of the frame.
-    if major == 1 {
-        reader.u8("flags")?;
-        reader.u8("flags")?;
-    }
     let length = reader.u24("frame length")?;
-    Reader::require((2..=4096).contains(&length) || major == 1, "frame length")?;
+    Reader::require((2..=4096).contains(&length), "frame length")?;
+    // A message of the client's in Protobuf, or a list of the older protocol.
     let first = reader.u8("frame")?;
-    Reader::require(BEGINNINGS.contains(&first) || major == 1, "frame")
+    Reader::require(matches!(first, 0x12 | 0xf8), "frame")
 }
 
 #[cfg(test)]
