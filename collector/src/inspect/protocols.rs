@@ -4,6 +4,7 @@ use std::sync::LazyLock;
 
 use super::registry::{Dissector, Transport};
 
+mod ber;
 mod chat;
 mod currency;
 mod database;
@@ -20,6 +21,8 @@ mod text;
 mod voice;
 mod vpn;
 mod web;
+
+pub(in crate::inspect) use vpn::tor;
 
 /// All families, each with its name. The order decides between two that are not certain.
 pub(crate) static FAMILIES: &[(&str, &[&Dissector])] = &[

@@ -6,6 +6,7 @@
 
 use crate::inspect::{
     Label,
+    protocols::vpn::dnscrypt,
     reader::{Fault, Reader},
     registry::{Dissector, Finding, Speech, Transport, Verdict},
 };
@@ -26,6 +27,7 @@ const LINK_LOCAL: u16 = 5355;
 const NETBIOS_NAMES: u16 = 137;
 
 fn probe(speech: &Speech<'_>) -> Verdict {
+    Reader::require(!dnscrypt::begins(speech), "question of DNS itself")?;
     let judged = match speech.transport {
         Transport::Udp => message(
             Reader::bounded(speech.bytes, speech.bytes.len()),
