@@ -8,11 +8,12 @@ use collector_common::{
 use super::{
     Confidence, Inspection, Label, Method,
     explain::{Detail, Trace},
-    hosts, ports,
-    protocols::{self, tor},
+    hosts::{self, Service},
+    ports, protocols,
     reader::Fault,
     registry::{Dissector, Facts, Finding, Speech, Transport, Verdict},
     said::Said,
+    vocabulary,
 };
 
 /// Takes the payload pieces of one flow and names it. At most 6 KiB of payload are held, and only
@@ -313,17 +314,20 @@ impl Found {
 
     /// The label, with the application that the server's name tells where the payload told none.
     fn inspection(self) -> Inspection {
-        let name = self.facts.server_name.as_ref();
+        let service = self.facts.host().and_then(hosts::service);
         let label = self.label;
-        let app = name.and_then(|name| application(label, name.reveal()));
+        let app = service
+            .and_then(|service| service.application)
+            .filter(|&app| label.app == label.master && app != label.master);
+        let category = self.category.or_else(|| carried(label, service));
         let mut inspection = match app {
-            Some(app) if label.app == label.master && app != label.master => Inspection {
+            Some(app) => Inspection {
                 method: Method::Host,
                 ..self.facts.inspection(Label { app, ..label })
             },
-            _ => self.facts.inspection(label),
+            None => self.facts.inspection(label),
         };
-        if let Some(category) = self.category {
+        if let Some(category) = category {
             inspection.category = category;
         }
         if self.likely {
@@ -333,11 +337,15 @@ impl Found {
     }
 }
 
-/// The application that a server's name tells: by its domain, or Tor, whose relays make up the
-/// names under which they speak TLS.
-fn application(label: Label, name: &str) -> Option<&'static str> {
-    let link = || label.master == "TLS" && tor::is_link_name(name);
-    hosts::application(name).or_else(|| link().then_some("Tor"))
+/// The category that a server's name gives a flow, where it is not the label's: the web's protocols
+/// carry anything and take the service's, but a mail box or a name lookup stays what it is, whoever
+/// is asked.
+fn carried(label: Label, service: Option<Service>) -> Option<&'static str> {
+    let service = service.filter(|_| label.app == label.master)?;
+    match vocabulary::category(label) {
+        "Web" => service.category,
+        own => Some(own),
+    }
 }
 
 impl Side {
@@ -431,11 +439,34 @@ mod tests {
         assert_eq!(name.reveal(), "example.org");
     }
 
+    fn request_to(host: &str) -> Inspection {
+        let mut inspector = Inspector::new(protocol::TCP, 50_000, 80);
+        let request = format!("GET / HTTP/1.1\r\nHost: {host}\r\n\r\n");
+        inspector.payload(true, 0, request.as_bytes());
+        inspector.finish()
+    }
+
     #[test]
-    fn a_name_that_a_relay_made_up_is_tor_s_where_tls_is_spoken() {
-        let name = "www.q4cyamnc6mtokjurvdclt.com";
-        assert_eq!(application(Label::of("TLS"), name), Some("Tor"));
-        assert_eq!(application(Label::of("DNS"), name), None);
-        assert_eq!(application(Label::of("TLS"), "www.example.com"), None);
+    fn the_server_s_name_tells_the_application_and_perhaps_the_category() {
+        for (host, label, category, method) in [
+            ("open.spotify.com", "HTTP.Spotify", "Music", Method::Host),
+            ("captive.apple.com", "HTTP.Apple", "ConnCheck", Method::Host),
+            ("nmcheck.gnome.org", "HTTP", "ConnCheck", Method::Dpi),
+            ("example.org", "HTTP", "Web", Method::Dpi),
+        ] {
+            let inspection = request_to(host);
+            assert_eq!(inspection.label.to_string(), label);
+            assert_eq!((inspection.category, inspection.method), (category, method));
+        }
+    }
+
+    #[test]
+    fn mail_and_name_lookups_keep_their_category_whoever_is_asked() {
+        let service = hosts::service("captive.apple.com");
+        for (protocol, category) in [("IMAPS", "Email"), ("DNS", "Network"), ("TLS", "ConnCheck")] {
+            assert_eq!(carried(Label::of(protocol), service), Some(category));
+        }
+        assert_eq!(carried(Label::of("TLS"), hosts::service("apple.com")), None);
+        assert_eq!(carried(Label::of("DNS"), None), None);
     }
 }

@@ -11,7 +11,6 @@ mod pptp;
 mod softether;
 mod tailscale;
 mod tinc;
-pub(in crate::inspect) mod tor;
 mod wireguard;
 
 pub(super) static DISSECTORS: &[&Dissector] = &[

@@ -2,9 +2,18 @@
 
 use super::Dissector;
 
+mod certificate;
+mod dtls;
+mod hello;
 mod http;
 mod quic;
+mod sslv2;
 pub(super) mod tls;
+mod tor;
 
-pub(super) static DISSECTORS: &[&Dissector] =
-    &[&tls::DISSECTOR, &http::DISSECTOR, &quic::DISSECTOR];
+pub(super) static DISSECTORS: &[&Dissector] = &[
+    &tls::DISSECTOR,
+    &http::DISSECTOR,
+    &quic::DISSECTOR,
+    &dtls::DISSECTOR,
+];
