@@ -50,7 +50,7 @@ fn probe(speech: &Speech<'_>) -> Verdict {
 
 fn of_mining(line: &[u8]) -> bool {
     let holds = |text: &&[u8]| line.windows(text.len()).any(|part| part == *text);
-    METHODS.iter().any(|method| holds(method)) || PAIRS.iter().any(|pair| pair.iter().all(holds))
+    METHODS.iter().any(holds) || PAIRS.iter().any(|pair| pair.iter().all(holds))
 }
 
 #[cfg(test)]

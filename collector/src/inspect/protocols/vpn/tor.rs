@@ -4,7 +4,7 @@
 //! for such a name.
 
 /// `name` looks made up that way: one that a person chose would rarely change between letters and
-/// digits so often, or hold so many consonants in a row beside a digit.
+/// digits so often, or have so many consonants in a row beside digits.
 pub(in crate::inspect) fn is_link_name(name: &str) -> bool {
     let Some(label) = name.strip_prefix("www.") else {
         return false;
@@ -15,7 +15,7 @@ pub(in crate::inspect) fn is_link_name(name: &str) -> bool {
     };
     let of_base_32 = |byte: u8| matches!(byte, b'a'..=b'z' | b'2'..=b'7');
     let changes = changes(label.as_bytes());
-    label.bytes().all(of_base_32) && (changes >= 3 || changes >= 1 && consonants(label) >= 5)
+    label.bytes().all(of_base_32) && (changes >= 3 || changes >= 2 && consonants(label) >= 5)
 }
 
 /// How often a letter stands beside a digit.
@@ -62,6 +62,7 @@ mod tests {
             "gfu7hbxpfp.com",
             "www.a.gfu7hbxpfp.com",
             "www.gfu8hbxpfp9.com",
+            "www.tdnsv5.com",
             "www.a2.com",
         ] {
             assert!(!is_link_name(name), "{name}");
