@@ -8,8 +8,7 @@ use collector_common::{
 use super::{
     Confidence, Inspection, Label, Method,
     explain::{Answer, Trace},
-    hosts, ports,
-    protocols::{self, tor},
+    hosts, ports, protocols,
     reader::Fault,
     registry::{Dissector, Facts, Finding, Speech, Transport, Verdict},
     said::Said,
@@ -306,8 +305,8 @@ impl Found {
     /// The label, with the application that the server's name tells where the payload told none.
     fn inspection(self) -> Inspection {
         let name = self.facts.server_name.as_ref();
+        let app = name.and_then(|name| hosts::application(name.reveal()));
         let label = self.label;
-        let app = name.and_then(|name| application(label, name.reveal()));
         let mut inspection = match app {
             Some(app) if label.app == label.master && app != label.master => Inspection {
                 method: Method::Host,
@@ -323,13 +322,6 @@ impl Found {
         }
         inspection
     }
-}
-
-/// The application that a server's name tells: by its domain, or Tor, whose relays make up the
-/// names under which they speak TLS.
-fn application(label: Label, name: &str) -> Option<&'static str> {
-    let link = || label.master == "TLS" && tor::is_link_name(name);
-    hosts::application(name).or_else(|| link().then_some("Tor"))
 }
 
 impl Side {
@@ -398,13 +390,5 @@ mod tests {
         assert_eq!(inspection.content_type.as_deref(), Some("text/css"));
         let name = inspection.server_name.unwrap();
         assert_eq!(name.reveal(), "example.org");
-    }
-
-    #[test]
-    fn a_name_that_a_relay_made_up_is_tor_s_where_tls_is_spoken() {
-        let name = "www.q4cyamnc6mtokjurvdclt.com";
-        assert_eq!(application(Label::of("TLS"), name), Some("Tor"));
-        assert_eq!(application(Label::of("DNS"), name), None);
-        assert_eq!(application(Label::of("TLS"), "www.example.com"), None);
     }
 }
