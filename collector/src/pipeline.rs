@@ -8,7 +8,7 @@ use collector_common::{event::SampleHeader, expiry::End, flow::Flow, schema::Tot
 use jiff::Timestamp;
 
 use crate::{
-    locate::geoip::Countries,
+    locate::{asn::Systems, geoip::Countries},
     record::{Record, RecordId},
     sink::{Moment, Outside, Sink, SinkConfig, SinkError, disk::Disk, recover::Recovered},
 };
@@ -62,6 +62,8 @@ pub struct PipelineConfig {
     pub disk: Box<dyn Disk>,
     /// Countries of addresses.
     pub countries: Countries,
+    /// Autonomous systems of addresses.
+    pub systems: Systems,
     /// Bounds of payload memory.
     pub samples: SampleLimits,
     /// For hours and file names; see [`Pipeline::set_clock`].
@@ -91,7 +93,12 @@ impl<T: Tap> Pipeline<T> {
             tap,
             sink,
             recovered,
-            recorder: Recorder::new(config.samples, Arc::new(config.countries), config.now),
+            recorder: Recorder::new(
+                config.samples,
+                Arc::new(config.countries),
+                Arc::new(config.systems),
+                config.now,
+            ),
             clock: config.clock,
         })
     }

@@ -135,13 +135,14 @@ impl Settings {
     /// What happens to a flow behind the kernel.
     ///
     /// # Errors
-    /// As [`Metering::sink`] and [`Metering::countries`].
+    /// As [`Metering::sink`], [`Metering::countries`] and [`Metering::systems`].
     pub fn pipeline(&self) -> anyhow::Result<PipelineConfig> {
         let countries = self.metering.countries()?;
         Ok(PipelineConfig {
             sink: self.metering.sink(&countries)?,
             disk: Box::new(LocalDisk),
             countries,
+            systems: self.metering.systems()?,
             samples: SampleLimits::for_cuts_after(self.metering.timeouts()?.active),
             clock: live::wall_clock(),
             now: live::boot_time(),
@@ -279,6 +280,7 @@ mod tests {
             write-failed = true
             geoip = "/x"
             geoip6 = "/y"
+            asn = "/z"
             no-pin = true
             pin-dir = "/p"
             run-dir = "/r"
@@ -321,6 +323,17 @@ mod tests {
         ] {
             assert!(with(text).unwrap_err().to_string().contains(flag));
         }
+    }
+
+    #[test]
+    fn a_damaged_database_of_systems_is_told_with_its_flag_and_name() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), "no database").unwrap();
+        let path = file.path().display().to_string();
+        let text = format!("out = \"/x\"\nasn = \"{path}\"");
+        let error = Settings::from_toml(&text).unwrap().pipeline().unwrap_err();
+        let error = format!("{error:#}");
+        assert!(error.contains("--asn") && error.contains(&path), "{error}");
     }
 
     #[test]

@@ -11,7 +11,7 @@ use std::{
 use anyhow::{Context, Result};
 use collector::{
     live::{self, Agent, Options, Status, Summary},
-    locate::geoip::Countries,
+    locate::{asn::Systems, geoip::Countries},
     pipeline::{PipelineConfig, SampleLimits, Tap},
     record::Record,
     sink::{Limits, SinkConfig, disk::LocalDisk},
@@ -91,6 +91,7 @@ pub fn pipeline(folder: &Path) -> PipelineConfig {
         },
         disk: Box::new(LocalDisk),
         countries: Countries::none(),
+        systems: Systems::none(),
         samples: SampleLimits::default(),
         clock: live::wall_clock(),
         now: live::boot_time(),

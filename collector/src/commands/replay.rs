@@ -82,6 +82,7 @@ impl Plan {
             sampling: metering.samples_payload(),
             vantage: vantage(&args.host)?,
             countries: Arc::new(countries),
+            systems: Arc::new(metering.systems()?),
             workers: workers(args.workers),
             explain: None,
         };

@@ -8,11 +8,12 @@ use collector_common::{
 use super::{
     Confidence, Inspection, Label, Method,
     explain::{Detail, Trace},
-    hosts, ports,
-    protocols::{self, tor},
+    hosts::{self, Service},
+    ports, protocols,
     reader::Fault,
     registry::{Dissector, Facts, Finding, Speech, Transport, Verdict},
     said::Said,
+    vocabulary,
 };
 
 /// Takes the payload pieces of one flow and names it. At most 6 KiB of payload are held, and only
@@ -49,8 +50,10 @@ struct Found {
     by: &'static Dissector,
     /// The dissector's place among those of its transport.
     rank: usize,
-    label: Label,
-    category: Option<&'static str>,
+    /// More precise than the dissector's, by the opener's and by the responder's word: the
+    /// opener's counts first, whichever was heard first.
+    labels: [Option<Label>; 2],
+    categories: [Option<&'static str>; 2],
     facts: Facts,
     likely: bool,
     /// It has yet to read more of the side that it heard last.
@@ -149,7 +152,7 @@ impl Inspector {
         let wanted = match judgement {
             Judgement::Certain(rank, finding) => {
                 let more = finding.more;
-                self.note(rank, finding);
+                self.note(rank, at, finding);
                 more
             }
             Judgement::Foreign | Judgement::Open => true,
@@ -185,7 +188,7 @@ impl Inspector {
             Judgement::Open => finished,
             Judgement::Certain(rank, finding) => {
                 let more = finding.more;
-                self.note(rank, finding);
+                self.note(rank, at, finding);
                 finished || !more
             }
         };
@@ -235,7 +238,7 @@ impl Inspector {
                 Err(Fault::Wrong(_)) => self.sides[at].said.rule_out(rank),
                 Err(Fault::Short(_)) => judgement = Judgement::Open,
                 Ok(finding) if finding.likely => {
-                    self.note_likely(rank, by, finding);
+                    self.note_likely(rank, by, at, finding);
                     judgement = Judgement::Open;
                 }
                 Ok(finding) => return Judgement::Certain(rank, finding),
@@ -269,19 +272,19 @@ impl Inspector {
         verdict
     }
 
-    fn note(&mut self, rank: usize, finding: Finding) {
+    fn note(&mut self, rank: usize, at: usize, finding: Finding) {
         let Some(by) = self
             .transport
             .and_then(|transport| protocols::of(transport).get(rank))
         else {
             return;
         };
-        let found = Found::new(by, rank, finding, self.found.take());
+        let found = Found::new(by, rank, at, finding, self.found.take());
         self.found = Some(found);
         self.likely = None;
     }
 
-    fn note_likely(&mut self, rank: usize, by: &'static Dissector, finding: Finding) {
+    fn note_likely(&mut self, rank: usize, by: &'static Dissector, at: usize, finding: Finding) {
         let older = match self.likely.take() {
             Some(older) if older.rank < rank => {
                 self.likely = Some(older);
@@ -290,40 +293,67 @@ impl Inspector {
             Some(older) if older.rank == rank => Some(older),
             _ => None,
         };
-        self.likely = Some(Found::new(by, rank, finding, older));
+        self.likely = Some(Found::new(by, rank, at, finding, older));
     }
 }
 
 impl Found {
-    fn new(by: &'static Dissector, rank: usize, finding: Finding, older: Option<Found>) -> Self {
-        let (label, category, facts) = match older {
-            Some(older) => (older.label, older.category, older.facts),
-            None => (by.label, None, Facts::default()),
+    /// By what the side `at` has said now, and by what `older` was found.
+    fn new(
+        by: &'static Dissector,
+        rank: usize,
+        at: usize,
+        finding: Finding,
+        older: Option<Found>,
+    ) -> Self {
+        let (mut labels, mut categories, facts) = match older {
+            Some(older) => (older.labels, older.categories, older.facts),
+            None => ([None; 2], [None; 2], Facts::default()),
         };
+        let precise = finding.label.filter(|label| *label != by.label);
+        labels[at] = precise.or(labels[at]);
+        categories[at] = finding.category.or(categories[at]);
         Self {
             by,
             rank,
-            label: finding.label.unwrap_or(label),
-            category: finding.category.or(category),
+            labels,
+            categories,
             facts: finding.facts.or(facts),
             likely: finding.likely,
             more: finding.more,
         }
     }
 
+    fn label(&self) -> Label {
+        let [by_opener, by_responder] = self.labels;
+        by_opener.or(by_responder).unwrap_or(self.by.label)
+    }
+
+    /// The word of the side that gave the label comes first.
+    fn category(&self) -> Option<&'static str> {
+        let [by_opener, by_responder] = self.categories;
+        match self.labels {
+            [None, Some(_)] => by_responder.or(by_opener),
+            _ => by_opener.or(by_responder),
+        }
+    }
+
     /// The label, with the application that the server's name tells where the payload told none.
     fn inspection(self) -> Inspection {
-        let name = self.facts.host();
-        let label = self.label;
-        let app = name.and_then(|name| application(label, name));
+        let service = self.facts.host().and_then(hosts::service);
+        let label = self.label();
+        let app = service
+            .and_then(|service| service.application)
+            .filter(|&app| label.app == label.master && app != label.master);
+        let category = self.category().or_else(|| carried(label, service));
         let mut inspection = match app {
-            Some(app) if label.app == label.master && app != label.master => Inspection {
+            Some(app) => Inspection {
                 method: Method::Host,
                 ..self.facts.inspection(Label { app, ..label })
             },
-            _ => self.facts.inspection(label),
+            None => self.facts.inspection(label),
         };
-        if let Some(category) = self.category {
+        if let Some(category) = category {
             inspection.category = category;
         }
         if self.likely {
@@ -333,11 +363,15 @@ impl Found {
     }
 }
 
-/// The application that a server's name tells: by its domain, or Tor, whose relays make up the
-/// names under which they speak TLS.
-fn application(label: Label, name: &str) -> Option<&'static str> {
-    let link = || label.master == "TLS" && tor::is_link_name(name);
-    hosts::application(name).or_else(|| link().then_some("Tor"))
+/// The category that a server's name gives a flow, where it is not the label's: the web's protocols
+/// carry anything and take the service's, but a mail box or a name lookup stays what it is, whoever
+/// is asked.
+fn carried(label: Label, service: Option<Service>) -> Option<&'static str> {
+    let service = service.filter(|_| label.app == label.master)?;
+    match vocabulary::category(label) {
+        "Web" => service.category,
+        own => Some(own),
+    }
 }
 
 impl Side {
@@ -416,6 +450,22 @@ mod tests {
     }
 
     #[test]
+    fn the_opener_s_word_of_the_application_counts_first_in_any_order() {
+        let request = &b"LOCK / HTTP/1.1\r\n\r\n"[..];
+        let response = b"HTTP/1.1 200 OK\r\nContent-Type: application/ocsp-response\r\n\r\n";
+        for turns in [
+            [(true, request), (false, response)],
+            [(false, response), (true, request)],
+        ] {
+            let mut inspector = Inspector::new(protocol::TCP, 50_000, 80);
+            for (by_opener, bytes) in turns {
+                inspector.payload(by_opener, 0, bytes);
+            }
+            assert_eq!(inspector.finish().label.app, "WebDAV");
+        }
+    }
+
+    #[test]
     fn the_second_side_adds_its_facts_to_a_label_that_the_first_decided() {
         let mut inspector = Inspector::new(protocol::TCP, 50_000, 80);
         inspector.payload(
@@ -431,11 +481,34 @@ mod tests {
         assert_eq!(name.reveal(), "example.org");
     }
 
+    fn request_to(host: &str) -> Inspection {
+        let mut inspector = Inspector::new(protocol::TCP, 50_000, 80);
+        let request = format!("GET / HTTP/1.1\r\nHost: {host}\r\n\r\n");
+        inspector.payload(true, 0, request.as_bytes());
+        inspector.finish()
+    }
+
     #[test]
-    fn a_name_that_a_relay_made_up_is_tor_s_where_tls_is_spoken() {
-        let name = "www.q4cyamnc6mtokjurvdclt.com";
-        assert_eq!(application(Label::of("TLS"), name), Some("Tor"));
-        assert_eq!(application(Label::of("DNS"), name), None);
-        assert_eq!(application(Label::of("TLS"), "www.example.com"), None);
+    fn the_server_s_name_tells_the_application_and_perhaps_the_category() {
+        for (host, label, category, method) in [
+            ("open.spotify.com", "HTTP.Spotify", "Music", Method::Host),
+            ("captive.apple.com", "HTTP.Apple", "ConnCheck", Method::Host),
+            ("nmcheck.gnome.org", "HTTP", "ConnCheck", Method::Dpi),
+            ("example.org", "HTTP", "Web", Method::Dpi),
+        ] {
+            let inspection = request_to(host);
+            assert_eq!(inspection.label.to_string(), label);
+            assert_eq!((inspection.category, inspection.method), (category, method));
+        }
+    }
+
+    #[test]
+    fn mail_and_name_lookups_keep_their_category_whoever_is_asked() {
+        let service = hosts::service("captive.apple.com");
+        for (protocol, category) in [("IMAPS", "Email"), ("DNS", "Network"), ("TLS", "ConnCheck")] {
+            assert_eq!(carried(Label::of(protocol), service), Some(category));
+        }
+        assert_eq!(carried(Label::of("TLS"), hosts::service("apple.com")), None);
+        assert_eq!(carried(Label::of("DNS"), None), None);
     }
 }

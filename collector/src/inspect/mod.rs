@@ -3,7 +3,7 @@
 //! The kernel samples a window per direction. An [`Inspector`] puts the pieces of one flow together
 //! and asks the dissectors of the registry, one file per protocol, until one is certain and has
 //! read what it wants; then the bytes are zeroed. A flow of which the payload says nothing is named
-//! by its port, and that is marked as a guess.
+//! by its port, else by its address where the caller has a database; both are marked as guesses.
 //!
 //! Every rule here comes from a protocol's specification, named at the head of its file.
 
@@ -25,6 +25,7 @@ mod reader;
 mod reassembly;
 mod registry;
 mod said;
+pub mod systems;
 pub mod useragent;
 pub mod vocabulary;
 
@@ -78,7 +79,7 @@ pub enum Method {
     Dpi,
     /// The server name in the payload.
     Host,
-    /// The address (not used yet by any table).
+    /// The address alone: a guess.
     Address,
     /// The port alone: a guess.
     Port,

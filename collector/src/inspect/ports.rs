@@ -1,5 +1,15 @@
-//! Names by number alone: the ports of common services (IANA's service names and port numbers, with
-//! the few that common software made its own), and the transports that have no ports.
+//! Names by number alone: the ports of services, and the transports that have no ports.
+//!
+//! The rule. A flow that no payload named, with or without payload, is named by its lower port; if
+//! no service is known by that, by its higher one. The lower comes first because a service's port
+//! is a system port or a registered one, and the other end's is taken from the dynamic ports above
+//! them (RFC 6335, section 6), whichever end was heard first: the opener of a flow taken up in
+//! mid-stream may be the server. An opener's port from where Linux takes its own is no service's.
+//!
+//! The tables hold a port where the protocol's own documents or IANA's list name it and it is a
+//! default of nDPI's too, so that a guess says no more and no less than there: a scan of ten
+//! thousand ports is not to look like ten thousand protocols. SNMP and `NetFlow` are not in it:
+//! each of their datagrams is whole, so one that they don't know is none of theirs.
 
 use collector_common::packet::protocol;
 
@@ -9,9 +19,8 @@ use super::{Confidence, Inspection, Label, Method, registry::Facts};
 /// lower one may be a service's.
 const EPHEMERAL: u16 = 32_768;
 
-/// Names a flow without payload by its numbers: `protocol` is IANA's, the ports are in host byte
-/// order. A port is a guess and marked as one. The responder's comes first; the opener's counts
-/// where it is a service's, as the opener of a flow taken up in mid-stream may be the server.
+/// Names a flow of which the payload said nothing by its numbers: `protocol` is IANA's, the ports
+/// are in host byte order. A port is a guess and marked as one.
 #[must_use]
 pub fn by_port(protocol: u8, opener_port: u16, responder_port: u16) -> Inspection {
     let table = match protocol {
@@ -19,8 +28,15 @@ pub fn by_port(protocol: u8, opener_port: u16, responder_port: u16) -> Inspectio
         protocol::UDP => UDP,
         _ => return by_protocol(protocol),
     };
-    let openers = Some(opener_port).filter(|&port| port < EPHEMERAL);
-    let label = find(table, responder_port).or_else(|| find(table, openers?));
+    let opener = Some(opener_port).filter(|&port| port < EPHEMERAL);
+    let mut ports = [Some(responder_port), opener];
+    if opener_port < responder_port {
+        ports.reverse();
+    }
+    let label = ports
+        .into_iter()
+        .flatten()
+        .find_map(|port| find(table, port));
     label.map_or_else(Inspection::default, |label| Inspection {
         method: Method::Port,
         guessed: true,
@@ -70,34 +86,38 @@ const TCP: &Table = &[
     (80, "HTTP"),
     (81, "HTTP"),
     (88, "Kerberos"),
+    (102, "ISO9506-1-MMS"),
+    (104, "DICOM"),
     (110, "POP3"),
-    (119, "Usenet"),
     (135, "DCERPC"),
     (139, "NetBIOS"),
     (143, "IMAP"),
+    (177, "XDMCP"),
     (179, "BGP"),
     (194, "IRC"),
+    (210, "Z3950"),
     (389, "LDAP"),
     (427, "Service_Location_Protocol"),
     (443, "TLS"),
     (445, "SMBv23"),
     (465, "SMTPS"),
+    (500, "IPSec"),
+    (502, "Modbus"),
     (514, "Syslog"),
     (548, "AFP"),
     (554, "RTSP"),
-    (563, "Usenet"),
     (587, "SMTP"),
-    (636, "LDAP"),
     (646, "LDP"),
-    (749, "Kerberos"),
+    (655, "TINC"),
     (853, "DoH_DoT"),
     (873, "RSYNC"),
-    (989, "FTPS"),
-    (990, "FTPS"),
+    (903, "VMware"),
+    (988, "Lustre"),
     (993, "IMAPS"),
     (995, "POPS"),
     (1080, "SOCKS"),
     (1099, "JRMI"),
+    (1119, "Starcraft"),
     (1194, "OpenVPN"),
     (1352, "LotusNotes"),
     (1433, "MsSQL-TDS"),
@@ -106,51 +126,81 @@ const TCP: &Table = &[
     (1521, "Oracle"),
     (1719, "H323"),
     (1720, "H323"),
-    (1723, "PPTP"),
     (1812, "Radius"),
+    (1813, "Radius"),
     (1883, "MQTT"),
     (1935, "RTMP"),
     (2000, "CiscoSkinny"),
+    (2002, "Roughtime"),
     (2049, "NFS"),
-    (2525, "SMTP"),
+    (2190, "TiVoConnect"),
+    (2404, "IEC60870"),
+    (2501, "Kismet"),
+    (2575, "HL7"),
+    (2598, "Citrix"),
+    (2604, "OSPF"),
+    (2605, "BGP"),
+    (3000, "ntop"),
     (3128, "HTTP_Proxy"),
+    (3300, "Ceph"),
     (3306, "MySQL"),
     (3389, "RDP"),
     (3478, "STUN"),
+    (3868, "Diameter"),
+    (4000, "NoMachine"),
+    (4059, "IEC62056"),
+    (4222, "Nats"),
+    (4244, "Viber"),
+    (4343, "Whois-DAS"),
+    (4569, "IAX"),
+    (4712, "IEEE-C37118"),
+    (4730, "Gearman"),
+    (4840, "OPC-UA"),
+    (4880, "HiSLIP"),
     (4899, "Radmin"),
+    (4949, "Munin"),
+    (5001, "TargusDataspeed"),
     (5060, "SIP"),
     (5061, "SIP"),
-    (5222, "Jabber"),
-    (5223, "Jabber"),
-    (5269, "Jabber"),
+    (5094, "HART-IP"),
+    (5201, "TargusDataspeed"),
+    (5242, "Viber"),
+    (5243, "Viber"),
     (5432, "PostgreSQL"),
     (5672, "AMQP"),
+    (5683, "COAP"),
+    (5800, "VNC"),
     (5900, "VNC"),
     (5901, "VNC"),
+    (5938, "TeamViewer"),
     (6379, "RESP"),
-    (6665, "IRC"),
-    (6666, "IRC"),
-    (6667, "IRC"),
-    (6668, "IRC"),
-    (6669, "IRC"),
-    (6697, "IRC"),
-    (6881, "BitTorrent"),
-    (8000, "HTTP"),
+    (6556, "CHECKMK"),
+    (6653, "OpenFlow"),
+    (6789, "Ceph"),
+    (7000, "Cassandra"),
+    (7985, "Viber"),
     (8008, "HTTP"),
     (8009, "AJP"),
-    (8080, "HTTP"),
+    (8010, "AJP"),
+    (8080, "HTTP_Proxy"),
+    (8181, "HTTP"),
     (8333, "BITCOIN"),
-    (8443, "TLS"),
     (8883, "MQTT"),
-    (9001, "Tor"),
     (9042, "Cassandra"),
     (9092, "Kafka"),
-    (9200, "Elasticsearch"),
     (9418, "Git"),
+    (9600, "FINS"),
+    (9999, "TPLINK_SHP"),
+    (10000, "CiscoVPN"),
     (10050, "Zabbix"),
     (10051, "Zabbix"),
+    (11095, "NestLogSink"),
     (11211, "Memcached"),
+    (20000, "DNP3"),
     (27017, "MongoDB"),
+    (30303, "Ethereum"),
+    (44818, "EthernetIP"),
+    (48898, "BeckhoffADS"),
 ];
 
 const UDP: &Table = &[
@@ -158,13 +208,15 @@ const UDP: &Table = &[
     (67, "DHCP"),
     (68, "DHCP"),
     (69, "TFTP"),
-    (80, "QUIC"),
     (88, "Kerberos"),
     (123, "NTP"),
     (137, "NetBIOS"),
     (138, "NetBIOS"),
-    (161, "SNMP"),
-    (162, "SNMP"),
+    (139, "NetBIOS"),
+    (177, "XDMCP"),
+    (194, "IRC"),
+    (319, "PTPv2"),
+    (320, "PTPv2"),
     (389, "LDAP"),
     (427, "Service_Location_Protocol"),
     (443, "QUIC"),
@@ -172,29 +224,75 @@ const UDP: &Table = &[
     (514, "Syslog"),
     (546, "DHCPV6"),
     (547, "DHCPV6"),
+    (554, "RTSP"),
+    (623, "RMCP"),
+    (646, "LDP"),
+    (655, "TINC"),
+    (784, "DoH_DoT"),
     (853, "DoH_DoT"),
+    (902, "VMware"),
+    (903, "VMware"),
+    (1080, "SOCKS"),
+    (1119, "Starcraft"),
     (1194, "OpenVPN"),
-    (1434, "MsSQL-TDS"),
+    (1719, "H323"),
+    (1720, "H323"),
     (1812, "Radius"),
     (1813, "Radius"),
-    (1900, "SSDP"),
+    (1985, "HSRP"),
+    (2002, "Roughtime"),
     (2049, "NFS"),
-    (2055, "NetFlow"),
     (2123, "GTP"),
     (2152, "GTP"),
+    (2190, "TiVoConnect"),
+    (2944, "Megaco"),
+    (3386, "GTP_PRIME"),
     (3389, "RDP"),
     (3478, "STUN"),
+    (3544, "Teredo"),
+    (3671, "KNXnet_IP"),
     (3702, "WSD"),
+    (3784, "BFD"),
+    (3785, "BFD"),
+    (4244, "Viber"),
+    (4341, "LISP"),
+    (4342, "LISP"),
     (4500, "IPSec"),
+    (4569, "IAX"),
+    (4713, "IEEE-C37118"),
     (4789, "VXLAN"),
+    (5001, "TargusDataspeed"),
+    (5055, "TocaBoca"),
     (5060, "SIP"),
+    (5061, "SIP"),
+    (5094, "HART-IP"),
+    (5201, "TargusDataspeed"),
+    (5242, "Viber"),
+    (5243, "Viber"),
+    (5246, "CAPWAP"),
+    (5247, "CAPWAP"),
     (5350, "NAT-PMP"),
     (5351, "NAT-PMP"),
     (5353, "MDNS"),
+    (5354, "MDNS"),
     (5355, "LLMNR"),
     (5683, "COAP"),
+    (5684, "COAP"),
+    (5938, "TeamViewer"),
     (6343, "sFlow"),
-    (6881, "BitTorrent"),
+    (7351, "MerakiCloud"),
+    (7985, "Viber"),
+    (7987, "Viber"),
+    (8612, "BJNP"),
+    (8805, "PFCP"),
+    (9600, "FINS"),
+    (9999, "TPLINK_SHP"),
+    (10000, "CiscoVPN"),
+    (10001, "UBNTAC2"),
+    (11211, "Memcached"),
+    (25826, "collectd"),
+    (41641, "Tailscale"),
+    (44818, "EthernetIP"),
     (47808, "BACnet"),
     (51820, "WireGuard"),
 ];
@@ -231,12 +329,24 @@ mod tests {
     }
 
     #[test]
-    fn the_opener_s_port_counts_where_it_is_a_service_s() {
-        assert_eq!(by_port(protocol::TCP, 22, 50_000).label.to_string(), "SSH");
-        assert_eq!(by_port(protocol::TCP, 22, 443).label.to_string(), "TLS");
+    fn the_lower_port_counts_and_else_the_higher_one() {
+        let name = |opener, responder| by_port(protocol::TCP, opener, responder).label.to_string();
+        assert_eq!(name(22, 50_000), "SSH");
+        assert_eq!(name(80, 2604), "HTTP");
+        assert_eq!(name(2604, 80), "HTTP");
+        assert_eq!(name(26_000, 48_898), "BeckhoffADS");
+        assert_eq!(name(1, 50_000), "Unknown");
+    }
+
+    #[test]
+    fn an_opener_s_port_of_its_own_choice_names_nothing() {
         assert_eq!(
             by_port(protocol::UDP, 51_820, 50_000),
             Inspection::default()
+        );
+        assert_eq!(
+            by_port(protocol::UDP, 50_000, 51_820).label.to_string(),
+            "WireGuard"
         );
     }
 

@@ -1,5 +1,6 @@
 //! Where a flow's ends are, and whose traffic it is.
 
+pub mod asn;
 pub mod geoip;
 pub mod leg;
 mod reserved;
@@ -9,6 +10,7 @@ use collector_common::{
     schema::{Country, Leg, LegBasis},
 };
 
+use asn::Systems;
 use geoip::Countries;
 
 /// What is told of a flow's addresses.
@@ -38,4 +40,14 @@ pub fn places(flow: &Flow, countries: &Countries) -> Places {
         source: country(opener),
         destination: country(opener.other()),
     }
+}
+
+/// The autonomous system that a flow's opener speaks to. Where that end has none, the opener's: of
+/// a flow taken up in mid-stream the opener may be the server.
+#[must_use]
+pub fn system(flow: &Flow, systems: &Systems) -> Option<u32> {
+    let opener = flow.entry.opener();
+    [opener.other(), opener]
+        .into_iter()
+        .find_map(|side| systems.lookup(&flow.key.address[side.index()], flow.key.version))
 }

@@ -13,7 +13,8 @@ use collector_common::{
 use super::{SampleLimits, WallClock, samples::Samples};
 use crate::{
     anonymize::anonymize,
-    locate::{self, Places, geoip::Countries},
+    inspect::{Method, systems::by_system},
+    locate::{self, Places, asn::Systems, geoip::Countries},
     record::Record,
 };
 
@@ -21,15 +22,22 @@ use crate::{
 pub struct Recorder {
     samples: Samples,
     countries: Arc<Countries>,
+    systems: Arc<Systems>,
 }
 
 impl Recorder {
     /// Nothing is known yet at `now`, nanoseconds since boot.
     #[must_use]
-    pub fn new(limits: SampleLimits, countries: Arc<Countries>, now: u64) -> Self {
+    pub fn new(
+        limits: SampleLimits,
+        countries: Arc<Countries>,
+        systems: Arc<Systems>,
+        now: u64,
+    ) -> Self {
         Self {
             samples: Samples::new(limits, now),
             countries,
+            systems,
         }
     }
 
@@ -42,11 +50,16 @@ impl Recorder {
     /// The record of `flow` that is due: `counts` is what it adds, opener first. After
     /// [`End::Active`] the flow goes on and keeps its label.
     pub fn record(&mut self, flow: &Flow, counts: [Tally; 2], end: End) -> Record {
+        let mut inspection = self.samples.inspection(flow, end == End::Active);
+        if inspection.method == Method::None {
+            let system = locate::system(flow, &self.systems);
+            inspection = system.and_then(by_system).unwrap_or(inspection);
+        }
         Record {
             flow: *flow,
             counts,
             end,
-            inspection: self.samples.inspection(flow, end == End::Active),
+            inspection,
         }
     }
 

@@ -4,6 +4,7 @@ use collector_common::{key::Address, packet::protocol};
 use tempfile::TempDir;
 
 use super::{fixtures::*, *};
+use crate::locate::asn::fixtures::telegram;
 
 /// Keeps what passes, exact.
 #[derive(Default)]
@@ -153,6 +154,29 @@ fn payload_names_a_flow_and_its_parts_and_only_families_are_told() {
     ] {
         assert_eq!(closed.matches(told).count(), 2, "{closed}");
     }
+}
+
+#[test]
+fn an_address_names_a_flow_of_which_neither_payload_nor_port_said_anything() {
+    let folder = TempDir::new().unwrap();
+    let mut config = config(folder.path());
+    config.systems = telegram();
+    let mut pipeline = Pipeline::new(config, Keep::default()).unwrap();
+    pipeline.sample(&sample(1, true, REQUEST), REQUEST);
+    for (id, port) in [(1, 8765), (2, 8765), (3, 443)] {
+        let (flow, counts) = flow(id, &packet(4, protocol::TCP, port), [9, 9], [OPEN, OPEN]);
+        pipeline.flow_ended(&flow, counts, End::Finished);
+    }
+    let told = pipeline.tap().0.iter().map(|record| {
+        (
+            record.inspection.label.to_string(),
+            record.inspection.guessed,
+        )
+    });
+    let expected = [("HTTP", false), ("Telegram", true), ("TLS", true)];
+    assert!(told.eq(expected.map(|(label, guessed)| (label.to_owned(), guessed))));
+    pipeline.close(9 * SECOND).unwrap();
+    assert!(text(folder.path(), ".zst").contains(r#""method":"address","guessed":true"#));
 }
 
 #[test]

@@ -13,7 +13,7 @@ use tracing::{info, warn};
 
 use crate::{
     exclusion::{self, Exclusion},
-    locate::geoip::Countries,
+    locate::{asn::Systems, geoip::Countries},
     sink::{Limits, SinkConfig},
 };
 
@@ -73,6 +73,10 @@ pub struct Metering {
     /// tor's country file for IPv6 [default: /usr/share/tor/geoip6]
     #[arg(long, value_name = "FILE")]
     pub(super) geoip6: Option<PathBuf>,
+    /// Database of autonomous systems in MaxMind's format, as in GeoLite2-ASN.mmdb: flows that
+    /// neither payload nor port names are named by whose network they go to [default: none]
+    #[arg(long, value_name = "FILE")]
+    pub(super) asn: Option<PathBuf>,
 }
 
 /// Says nothing of the exclusions, which are addresses.
@@ -102,6 +106,7 @@ impl Metering {
             write_failed: flags.write_failed || self.write_failed,
             geoip: flags.geoip.or(self.geoip),
             geoip6: flags.geoip6.or(self.geoip6),
+            asn: flags.asn.or(self.asn),
         }
     }
 
@@ -247,6 +252,20 @@ impl Metering {
             }
         }
         Ok(countries)
+    }
+
+    /// Autonomous systems, where a database is named.
+    ///
+    /// # Errors
+    /// The file can't be read, or is damaged.
+    pub fn systems(&self) -> anyhow::Result<Systems> {
+        let Some(path) = &self.asn else {
+            return Ok(Systems::none());
+        };
+        let systems =
+            Systems::read(path).with_context(|| format!("reading --asn {}", path.display()))?;
+        info!(file = %path.display(), "autonomous systems read");
+        Ok(systems)
     }
 }
 

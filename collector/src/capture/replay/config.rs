@@ -9,7 +9,10 @@ use collector_common::{
 };
 
 use crate::{
-    exclusion::Exclusion, inspect::explain::Detail, locate::geoip::Countries, network::Network,
+    exclusion::Exclusion,
+    inspect::explain::Detail,
+    locate::{asn::Systems, geoip::Countries},
+    network::Network,
 };
 
 /// Where the capture was taken.
@@ -69,6 +72,8 @@ pub struct ReplayConfig {
     pub vantage: Vantage,
     /// Countries of addresses.
     pub countries: Arc<Countries>,
+    /// Autonomous systems of addresses.
+    pub systems: Arc<Systems>,
     /// Threads beside the one that reads; 1: none.
     pub workers: usize,
     /// Inspections keep what led to them.
@@ -85,6 +90,7 @@ impl Default for ReplayConfig {
             sampling: true,
             vantage: Vantage::Unknown,
             countries: Arc::new(Countries::none()),
+            systems: Arc::new(Systems::none()),
             workers: 1,
             explain: None,
         }

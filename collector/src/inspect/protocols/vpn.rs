@@ -10,7 +10,6 @@ mod pptp;
 mod softether;
 mod tailscale;
 mod tinc;
-pub(in crate::inspect) mod tor;
 mod wireguard;
 
 pub(super) static DISSECTORS: &[&Dissector] = &[

@@ -4,14 +4,11 @@
 
 use crate::inspect::{
     Sensitive, hosts,
-    protocols::{
-        ber::{self, SEQUENCE},
-        vpn::tor,
-    },
+    protocols::ber::{self, SEQUENCE},
     reader::{Fault, Reader},
 };
 
-use super::hello;
+use super::{hello, tor};
 
 /// What the names tell.
 #[derive(Debug, Default)]
@@ -135,7 +132,7 @@ impl Holder {
 
 fn application(issuer: &Name<'_>, subject: &Name<'_>) -> Option<&'static str> {
     if let (Some(issuer), Some(subject)) = (issuer.alone(), subject.alone())
-        && tor::is_link_certificate(issuer, subject)
+        && tor::in_certificate(issuer, subject)
     {
         return Some("Tor");
     }
@@ -147,9 +144,8 @@ fn application(issuer: &Name<'_>, subject: &Name<'_>) -> Option<&'static str> {
 
 impl<'a> Name<'a> {
     /// The common name, where there is nothing else.
-    fn alone(&self) -> Option<&'a str> {
-        let alone = self.common.filter(|_| self.attributes == 1)?;
-        std::str::from_utf8(alone).ok()
+    fn alone(&self) -> Option<&'a [u8]> {
+        self.common.filter(|_| self.attributes == 1)
     }
 }
 

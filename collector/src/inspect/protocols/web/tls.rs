@@ -14,7 +14,7 @@ use crate::inspect::{
 use super::{
     certificate,
     hello::{self, CLIENT_HELLO, Carrier, SERVER_HELLO},
-    sslv2,
+    sslv2, tor,
 };
 
 pub(in crate::inspect::protocols) static DISSECTOR: Dissector = Dissector {
@@ -54,6 +54,11 @@ const BY_ALPN: &[(&str, Label)] = &[
 const DNS_OVER_TLS: Label = Label {
     master: "TLS",
     app: "DoH_DoT",
+};
+
+const TOR: Label = Label {
+    master: "TLS",
+    app: "Tor",
 };
 
 const CHANGE_CIPHER_SPEC: u8 = 20;
@@ -134,6 +139,9 @@ fn hello(speech: &Speech<'_>) -> Verdict {
     let (kind, length) = hello::message_head(&mut handshake)?;
     let body = handshake.part(length, "handshake message")?;
     let mut finding = hello::read(kind, body, Carrier::Stream, speech.finished)?;
+    if !finding.more && tor::in_client_hello(&finding.facts) {
+        finding.label = Some(TOR);
+    }
     if !finding.more && certificate_is_clear(&finding) {
         if handshake.rest().is_empty() {
             handshake = stream;
@@ -173,7 +181,7 @@ fn certificate(handshake: Result<Reader<'_>, Fault>, hello: u8, finding: &mut Fi
         Ok(holder) => {
             finding.more = holder.more;
             let application = holder.application.map(|app| Label { master: "TLS", app });
-            finding.label = application;
+            finding.label = application.or(finding.label);
             if hello == SERVER_HELLO {
                 finding.facts.certificate_host = holder.host;
             }
