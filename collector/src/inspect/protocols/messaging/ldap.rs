@@ -56,7 +56,7 @@ fn operation(message: &mut Reader<'_>) -> Result<bool, Fault> {
             ber::tagged(&mut body, ber::SEQUENCE, "attributes").map(|_| true)
         }
         EXTENDED_REQUEST => {
-            let name = ber::tagged(&mut body, 0x80, "request name")?.rest();
+            let name = ber::octets(&mut body, 0x80, "request name")?;
             let object_id = name.iter().all(|b| *b == b'.' || b.is_ascii_digit());
             Reader::require(object_id, "request name").map(|()| !name.is_empty())
         }
