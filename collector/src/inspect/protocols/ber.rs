@@ -63,26 +63,17 @@ pub(crate) fn tagged<'a>(
     reader.part(length, part)
 }
 
-/// All octets of the next element, which has to be of `wanted`.
-pub(crate) fn octets<'a>(
-    reader: &mut Reader<'a>,
-    wanted: u32,
-    part: &'static str,
-) -> Result<&'a [u8], Fault> {
-    let identifier = identifier(reader, part)?;
-    Reader::require(identifier == wanted, part)?;
-    let length = length(reader, part)?;
-    reader.take(length, part)
-}
-
 /// A number from 0 up, of `wanted`: INTEGER, ENUMERATED or a tag in their place.
 pub(crate) fn number(
     reader: &mut Reader<'_>,
     wanted: u32,
     part: &'static str,
 ) -> Result<u32, Fault> {
-    let octets = octets(reader, wanted, part)?;
-    Reader::require((1..=5).contains(&octets.len()), part)?;
+    let identifier = identifier(reader, part)?;
+    Reader::require(identifier == wanted, part)?;
+    let length = length(reader, part)?;
+    Reader::require((1..=5).contains(&length), part)?;
+    let octets = reader.take(length, part)?;
     let signed = octets.first().is_some_and(|octet| octet & 0x80 != 0);
     Reader::require(!signed, part)?;
     let value = octets
