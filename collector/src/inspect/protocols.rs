@@ -4,6 +4,7 @@ use std::sync::LazyLock;
 
 use super::registry::{Dissector, Transport};
 
+mod ber;
 mod chat;
 mod currency;
 mod database;

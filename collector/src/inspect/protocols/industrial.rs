@@ -5,6 +5,7 @@ use super::Dissector;
 mod ads;
 mod atg;
 mod bacnet;
+mod c1222;
 mod can;
 mod cip;
 mod cnp_ip;
@@ -48,6 +49,7 @@ pub(super) static DISSECTORS: &[&Dissector] = &[
     &hart_ip::DISSECTOR,
     &synchrophasor::DISSECTOR,
     &dlms::DISSECTOR,
+    &c1222::DISSECTOR,
     &ether_sio::DISSECTOR,
     &ether_s_bus::DISSECTOR,
     &trdp::DISSECTOR,

@@ -27,6 +27,7 @@ mod ptp;
 mod ripe_atlas;
 mod service_location;
 mod sflow;
+mod snmp;
 mod ssdp;
 mod syslog;
 mod teredo;
@@ -37,6 +38,7 @@ pub(super) static DISSECTORS: &[&Dissector] = &[
     &dns::DISSECTOR,
     &ntp::DISSECTOR,
     &syslog::DISSECTOR,
+    &snmp::DISSECTOR,
     &bgp::DISSECTOR,
     &netbios::DISSECTOR,
     &ssdp::DISSECTOR,

@@ -3,7 +3,7 @@
 
 use crate::inspect::{
     Label,
-    reader::Reader,
+    reader::{Fault, Reader},
     registry::{Dissector, Finding, Speech, Transport, Verdict},
 };
 
@@ -19,9 +19,14 @@ pub(super) static DISSECTOR: Dissector = Dissector {
 const PORT: u16 = 4059;
 /// {joint-iso-ccitt(2) country(16) 756 5 8 1}, the application's context.
 const CONTEXT: &[u8] = b"\x60\x85\x74\x05\x08\x01";
+/// Before and behind a frame of HDLC.
+const FLAG: u8 = 0x7e;
 
 fn probe(speech: &Speech<'_>) -> Verdict {
     let mut reader = speech.reader();
+    if speech.bytes.first() == Some(&FLAG) {
+        return frame(speech);
+    }
     Reader::require(reader.u16("version")? == 1, "version")?;
     reader.u32("ends")?;
     let length = usize::from(reader.u16("length")?);
@@ -44,6 +49,20 @@ fn probe(speech: &Speech<'_>) -> Verdict {
     Ok(Finding::default())
 }
 
+/// The frame of IEC 62056-46 (section 6.4.2): a format, a length, and a flag at its end.
+fn frame(speech: &Speech<'_>) -> Verdict {
+    Reader::require(speech.on_port(PORT), "port")?;
+    let mut reader = speech.reader();
+    reader.u8("flag")?;
+    let format = reader.u16("format")?;
+    Reader::require(format >> 12 == 0xa, "format")?;
+    let length = usize::from(format & 0x07ff);
+    let rest = length.checked_sub(2).ok_or(Fault::Wrong("length"))?;
+    reader.take(rest, "frame")?;
+    Reader::require(reader.u8("flag")? == FLAG, "flag")?;
+    Ok(Finding::default())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -58,6 +77,7 @@ mod tests {
             )],
             "IEC62056",
         ),
+        Talk::tcp(4059, &[Opener(b"~\xa0\x07\x03!\x93Sz~")], "IEC62056"),
         Talk::udp(
             4059,
             &[Opener(

@@ -25,7 +25,7 @@ fn probe(speech: &Speech<'_>) -> Verdict {
     let mut reader = speech.reader();
     let kind = reader.u8("message type")?;
     Reader::require((1..=11).contains(&kind), "message type")?;
-    reader.u8("channel")?;
+    Reader::require(reader.u8("channel")? == 0, "channel")?;
     let length = usize::from(reader.u16_le("length")?);
     Reader::require(length + FRAME == speech.bytes.len(), "length")?;
     Ok(Finding::default())

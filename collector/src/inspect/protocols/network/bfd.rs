@@ -1,5 +1,5 @@
-//! BFD control packets (RFC 5880, section 4.1), on the ports of one hop, several hops and link
-//! bundles (RFC 5881, 5883, 7130).
+//! BFD control packets (RFC 5880, section 4.1), on the ports of one hop, several hops, link bundles
+//! and the seamless kind (RFC 5881, 5883, 7130, 7881).
 
 use crate::inspect::{
     Label,
@@ -16,7 +16,7 @@ pub(super) static DISSECTOR: Dissector = Dissector {
     talks: tests::TALKS,
 };
 
-const PORTS: [u16; 3] = [3784, 4784, 6784];
+const PORTS: [u16; 4] = [3784, 4784, 6784, 7784];
 
 fn probe(speech: &Speech<'_>) -> Verdict {
     Reader::require(speech.on_ports(&PORTS), "port")?;

@@ -56,9 +56,10 @@ fn header(reader: &mut Reader<'_>, control_port: bool) -> Result<(), Fault> {
     let kind = reader.u32("message type")?;
     Reader::require((1..=26).contains(&(kind & 0xff)), "message type")?;
     reader.u8("sequence number")?;
-    // The length counts what follows its own field.
+    // The length counts itself and what follows.
     let length = usize::from(reader.u16("length")?);
-    Reader::require(length == reader.rest().len(), "length")
+    let fragment = fields & 0x80 != 0;
+    Reader::require(fragment || length == reader.rest().len() + 2, "length")
 }
 
 #[cfg(test)]
@@ -70,7 +71,7 @@ mod tests {
         Talk::udp(
             5246,
             &[Opener(
-                b"\0\x10\x02\0\0\0\0\0\0\0\0\x01\0\0\x06\0\0\x14\0\x01\0",
+                b"\0\x10\x02\0\0\0\0\0\0\0\0\x01\0\0\x08\0\0\x14\0\x01\0",
             )],
             "CAPWAP",
         ),
@@ -90,7 +91,7 @@ mod tests {
 
     #[test]
     fn a_message_of_another_length_or_type_is_not_capwap() {
-        let request = b"\0\x10\x02\0\0\0\0\0\0\0\0\x01\0\0\x01\0";
+        let request = b"\0\x10\x02\0\0\0\0\0\0\0\0\x01\0\0\x03\0";
         assert!(certain(5246, request) && !certain(5248, request));
         assert!(!certain(5246, &request[..15]));
         assert!(!certain(5246, b"\x01\0\0\0\x16\x03\x03\0"));

@@ -26,7 +26,8 @@ const LINK_LOCAL: u16 = 5355;
 const NETBIOS_NAMES: u16 = 137;
 
 fn probe(speech: &Speech<'_>) -> Verdict {
-    Reader::require(!speech.on_port(NETBIOS_NAMES), "DNS port")?;
+    let neighbours = speech.on_port(NETBIOS_NAMES) && !speech.on_port(DOMAIN);
+    Reader::require(!neighbours, "DNS port")?;
     let mut reader = speech.reader();
     if speech.transport == Transport::Tcp {
         // A length comes first (RFC 1035, section 4.2.2).

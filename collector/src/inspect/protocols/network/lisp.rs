@@ -67,10 +67,17 @@ fn control(reader: &mut Reader<'_>) -> Result<(), Fault> {
             reader.take(authentication, "authentication")?;
             record(reader)
         }
+        7 => {
+            reader.take(10, "nonce and key")?;
+            let authentication = usize::from(reader.u16("authentication")?);
+            reader.take(authentication, "authentication")?;
+            reader.take(6, "lifetime and mask")?;
+            family(reader)
+        }
         8 => packet(reader.rest()),
         _ => Err(Fault::Wrong("message type")),
     }?;
-    Reader::require(records > 0 || kind == 8, "records")
+    Reader::require(records > 0 || kind >= 7, "records")
 }
 
 /// Lifetime, number of locators, mask, action, version, and the address's family.

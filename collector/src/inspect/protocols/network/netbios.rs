@@ -17,6 +17,7 @@ pub(super) static DISSECTOR: Dissector = Dissector {
     talks: tests::TALKS,
 };
 
+const DOMAIN: u16 = 53;
 const SESSIONS: u16 = 139;
 
 fn probe(speech: &Speech<'_>) -> Verdict {
@@ -26,6 +27,8 @@ fn probe(speech: &Speech<'_>) -> Verdict {
         (Transport::Udp, Some(0x10..=0x16)) if names(&mut reader.clone()).is_err() => {
             return datagram(&mut reader);
         }
+        // A name server of the Internet may be asked for such a name: that is DNS.
+        (Transport::Udp, _) if speech.on_port(DOMAIN) => return Err(Fault::Wrong("port")),
         (Transport::Udp, _) => names(&mut reader)?,
     }
     Ok(Finding::default())

@@ -75,8 +75,8 @@ mod tests {
         Talk::tcp(
             427,
             &[Opener(
-                b"\x02\x01\0\01\0\0\0\0\0\0\x01\0\x02en\0\0\0\x15service:printer:a.b:c\
-                    \0\0\0\0\0\0",
+                b"\x02\x01\0\x001\0\0\0\0\0\0\x01\0\x02en\0\0\0\x15service:printer:a.b\
+                    :c\0\0\0\0\0\0",
             )],
             "Service_Location_Protocol",
         ),
