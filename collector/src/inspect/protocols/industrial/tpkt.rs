@@ -1,4 +1,5 @@
-//! Transport class 0 over TCP (RFC 1006, section 6; ISO 8073, section 13), in which S7 and MMS speak.
+//! Transport class 0 over TCP (RFC 1006, section 6; ISO 8073, section 13), which carries S7 and
+//! MMS.
 
 use crate::inspect::reader::{Fault, Reader};
 

@@ -31,7 +31,7 @@ fn probe(speech: &Speech<'_>) -> Verdict {
         (0, 1 | 2, 0) | (0, 0, ANSWER) => length == 12,
         (0, 1 | 2, ANSWER) => length == 16,
         (0, _, ANSWER) => length == 8,
-        (1 | 2, 0..=3, _) => (24..=1100).contains(&length) && length % 4 == 0,
+        (1 | 2, 0..=3, _) => (24..=1100).contains(&length) && length.is_multiple_of(4),
         _ => false,
     };
     Reader::require(fits, "message")?;

@@ -59,7 +59,7 @@ fn aggregated(reader: &mut Reader<'_>) -> Result<(), Fault> {
     )?;
     reader.u32("reserved")?;
     let length = reader.rest().len();
-    let fits = count > 0 && length % count == 0 && (28..=48).contains(&(length / count));
+    let fits = count > 0 && length.is_multiple_of(count) && (28..=48).contains(&(length / count));
     Reader::require(fits, "records")
 }
 

@@ -38,7 +38,7 @@ fn probe(speech: &Speech<'_>) -> Verdict {
 fn time(reader: &mut Reader<'_>) -> Verdict {
     Reader::require(reader.u8("stratum")? <= 16, "stratum")?;
     reader.take(46, "times")?;
-    Reader::require(reader.rest().len() % 4 == 0, "extensions")?;
+    Reader::require(reader.rest().len().is_multiple_of(4), "extensions")?;
     Ok(Finding::default())
 }
 

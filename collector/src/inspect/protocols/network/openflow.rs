@@ -24,7 +24,10 @@ fn probe(speech: &Speech<'_>) -> Verdict {
     Reader::require((1..=6).contains(&version), "version")?;
     Reader::require(reader.u8("message type")? == 0, "message type")?;
     let length = reader.u16("length")?;
-    Reader::require((8..=256).contains(&length) && length % 8 == 0, "length")?;
+    Reader::require(
+        (8..=256).contains(&length) && length.is_multiple_of(8),
+        "length",
+    )?;
     reader.u32("number")?;
     if speech.on_ports(&PORTS) && length == 8 {
         return Ok(Finding::default());

@@ -2,9 +2,9 @@
 //! own.
 
 use crate::inspect::{
-    Label,
+    Label, Sensitive,
     reader::Reader,
-    registry::{Dissector, Finding, Speech, Transport, Verdict},
+    registry::{Dissector, Facts, Finding, Speech, Transport, Verdict},
 };
 
 pub(super) static DISSECTOR: Dissector = Dissector {
@@ -17,6 +17,8 @@ pub(super) static DISSECTOR: Dissector = Dissector {
 };
 
 const PORT: u16 = 1900;
+/// Of a user agent.
+const LONGEST: usize = 512;
 
 fn probe(speech: &Speech<'_>) -> Verdict {
     let mut reader = speech.reader();
@@ -25,19 +27,34 @@ fn probe(speech: &Speech<'_>) -> Verdict {
         Some(b'N') => reader.magic(b"NOTIFY * HTTP/1.", "method")?,
         _ => {
             reader.magic(b"HTTP/1.1 200 OK\r\n", "answer")?;
-            Reader::require(speech.on_port(PORT) || named(reader.rest()), "answer")?;
+            // An answer gives the service's unique name.
+            let named = header(reader.rest(), b"USN:").is_some();
+            Reader::require(speech.on_port(PORT) || named, "answer")?;
         }
     }
-    Ok(Finding::default())
+    let user_agent = header(reader.rest(), b"USER-AGENT:").and_then(text);
+    Ok(Finding {
+        facts: Facts {
+            user_agent,
+            ..Facts::default()
+        },
+        ..Finding::default()
+    })
 }
 
-/// An answer gives the service's unique name.
-fn named(headers: &[u8]) -> bool {
-    let mut lines = headers.split(|byte| *byte == b'\n');
-    lines.any(|line| {
-        line.get(..4)
-            .is_some_and(|name| name.eq_ignore_ascii_case(b"USN:"))
+/// What the line says that begins with `name`, which ends in a colon.
+fn header<'a>(headers: &'a [u8], name: &[u8]) -> Option<&'a [u8]> {
+    headers.split(|byte| *byte == b'\n').find_map(|line| {
+        let (start, value) = line.split_at_checked(name.len())?;
+        start.eq_ignore_ascii_case(name).then(|| value.trim_ascii())
     })
+}
+
+fn text(value: &[u8]) -> Option<Sensitive> {
+    let text = std::str::from_utf8(value.get(..LONGEST).unwrap_or(value)).ok()?;
+    Some(text)
+        .filter(|text| !text.is_empty())
+        .map(Sensitive::new)
 }
 
 #[cfg(test)]
@@ -78,5 +95,13 @@ mod tests {
         assert!(!certain(40_000, b"HTTP/1.1 200 OK\r\nServer: x\r\n\r\n"));
         assert!(!certain(1900, b"OPTIONS * HTTP/1.1\r\n"));
         assert!(!certain(1900, b"NOTIFY sip:a SIP/2.0\r\n"));
+    }
+
+    #[test]
+    fn the_searcher_s_user_agent_is_told() {
+        let search = b"M-SEARCH * HTTP/1.1\r\nST: x\r\nUser-Agent: Example/1.0\r\n\r\n";
+        let finding = probe(&Speech::datagram(1900, search)).unwrap();
+        let agent = finding.facts.user_agent.unwrap();
+        assert_eq!(agent.reveal(), "Example/1.0");
     }
 }
