@@ -32,6 +32,9 @@ pub(crate) enum Command {
     /// Play captures through the live meter's rules, offline
     #[command(after_help = REPLAY_EXAMPLES)]
     Replay(Box<Replay>),
+    /// Tell for each flow of a capture which dissectors were asked, what they said, which bytes decided
+    #[command(after_help = EXPLAIN_EXAMPLES)]
+    Explain(Explain),
     /// Ask a running agent how it does, and whether its books hold
     #[command(after_help = STATUS_EXAMPLES)]
     Status(Status),
@@ -66,6 +69,19 @@ back. The records are those that `collector run` would have written; it needs no
 
 Exit codes: 0 everything read and written, 1 a capture is damaged (what comes before the damage
 is written) or something failed, 2 wrong usage.";
+
+const EXPLAIN_EXAMPLES: &str = "\
+Examples:
+  collector explain odd.pcap
+  collector explain odd.pcap --label Unknown --bytes 128
+  collector explain captures/ --port 6881 --all
+  collector explain --dissectors
+
+A text for whoever adds a protocol or doubts a label. Each piece of payload is shown with the
+answers that are not no; --all adds those, each with the part of the protocol that did not fit.
+It shows payload, which may hold names and secrets, and no addresses: for captures of your own.
+
+Exit codes: 0 everything read, 1 a capture is damaged or something failed, 2 wrong usage.";
 
 const STATUS_EXAMPLES: &str = "\
 Examples:
@@ -133,6 +149,31 @@ pub(crate) struct Replay {
     /// The summary as one JSON object
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Explain {
+    /// Captures, folders of captures, or - for standard input
+    #[arg(required_unless_present = "dissectors", value_name = "FILE")]
+    pub(crate) files: Vec<PathBuf>,
+    /// Flows with this port at either end only; repeatable
+    #[arg(long, value_name = "PORT")]
+    pub(crate) port: Vec<u16>,
+    /// Flows that got this label only, as in Unknown, TLS or TLS.Google; repeatable
+    #[arg(long, value_name = "LABEL")]
+    pub(crate) label: Vec<String>,
+    /// Answers of these dissectors only, as in TLS; each no is shown with its reason; repeatable
+    #[arg(long, value_name = "NAME")]
+    pub(crate) asked: Vec<String>,
+    /// Every answer: some hundreds for each piece of payload
+    #[arg(long)]
+    pub(crate) all: bool,
+    /// Bytes shown of each piece of payload
+    #[arg(long, value_name = "N", default_value_t = 48, value_parser = clap::value_parser!(u16).range(0..=4096))]
+    pub(crate) bytes: u16,
+    /// List the dissectors by family instead, in the order in which they are asked
+    #[arg(long)]
+    pub(crate) dissectors: bool,
 }
 
 /// What is kept of people.

@@ -1,6 +1,10 @@
 //! What the targets share.
 
+mod conversations;
+
 use std::{env, fs, path::Path};
+
+pub use conversations::conversations;
 
 /// Folder that a target writes its seeds to before it begins; set by `cargo xtask fuzz`.
 const FOLDER: &str = "COLLECTOR_SEEDS";

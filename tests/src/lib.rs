@@ -28,5 +28,6 @@ pub mod relay;
 pub mod replayed;
 pub mod scripted;
 pub mod tap;
+pub mod tornet;
 pub mod trace;
 pub mod wire;

@@ -8,8 +8,9 @@ use std::{
 
 use anyhow::Result;
 use collector::{
+    exclusion::Exclusion,
     inspect::Method,
-    live::{Exclusion, Options, Summary},
+    live::{Options, Summary},
     record::Record,
 };
 use collector_common::{books::Reason, packet::tcp, wire::Tally};

@@ -1,26 +1,21 @@
 //! Replay beside what others counted in the same captures: NFStream's flows, and the truth of a
 //! Tor network of our own.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    fs,
-    path::Path,
-};
+use std::{collections::BTreeSet, fs, path::Path};
 
 use anyhow::{Context, Result, ensure};
 use collector::{
     capture::replay::{ReplayConfig, Timing},
-    record::Record,
     settings::NFSTREAM_ACTIVE,
 };
-use collector_common::{key::Address, packet::protocol, settings::Timeouts};
+use collector_common::settings::Timeouts;
 use collector_tests::{
     captures::{self, Held},
     outside::{Multiset, more_in, of_nfstream, of_records},
     privileges::say,
     replayed::replay,
+    tornet,
 };
-use zerocopy::IntoBytes;
 
 /// One line for each kind of flow that only one side has, and why.
 const DIFFERENCES: &str = "data/nfstream-differences.tsv";
@@ -103,114 +98,17 @@ fn flows_are_those_of_nfstream_but_for_the_differences_that_the_table_explains()
     Ok(())
 }
 
-/// A flow of the Tor network as its truth tells it.
-#[derive(PartialEq, Eq, PartialOrd, Ord, Debug)]
-struct TorFlow {
-    transport: String,
-    /// Of the exit and of its peer.
-    ports: [u16; 2],
-    /// Packets and bytes that the exit sent and received.
-    sent: (u64, u64),
-    received: (u64, u64),
-}
-
-/// Bytes of an Ethernet header: the truth counts from the IP header on.
-const ETHERNET: u64 = 14;
-
-fn tor_truth(path: &Path) -> Result<Vec<TorFlow>> {
-    let text = fs::read_to_string(path).with_context(|| path.display().to_string())?;
-    let mut lines = text
-        .lines()
-        .map(|line| line.split('\t').collect::<Vec<_>>());
-    let names = lines.next().context("no header")?;
-    let column = |name: &str| {
-        names
-            .iter()
-            .position(|known| *known == name)
-            .context("column")
-    };
-    let wanted = [
-        "exit_port",
-        "peer_port",
-        "pkts_out",
-        "ipbytes_out",
-        "pkts_in",
-        "ipbytes_in",
-    ];
-    let wanted: Vec<usize> = wanted
-        .iter()
-        .map(|name| column(name))
-        .collect::<Result<_>>()?;
-    let transport = column("proto")?;
-    let flows = lines.map(|line| {
-        let numbers = wanted.iter().map(|index| Ok(line[*index].parse()?));
-        let numbers: Vec<u64> = numbers.collect::<Result<_>>()?;
-        let on_wire = |packets: u64, bytes: u64| (packets, bytes + packets * ETHERNET);
-        Ok(TorFlow {
-            transport: line[transport].to_owned(),
-            ports: [numbers[0].try_into()?, numbers[1].try_into()?],
-            sent: on_wire(numbers[2], numbers[3]),
-            received: on_wire(numbers[4], numbers[5]),
-        })
-    });
-    flows.collect()
-}
-
-/// The exit's own records, the parts of a flow added up.
-fn tor_flows(records: &[Record]) -> Vec<TorFlow> {
-    let mut flows: BTreeMap<(Vec<u8>, u64), TorFlow> = BTreeMap::new();
-    for record in records {
-        let (key, entry) = (&record.flow.key, &record.flow.entry);
-        let Some(transport) = transport(key.protocol) else {
-            continue;
-        };
-        let exit = usize::from(!is_exit(&key.address[0]));
-        let ports = [key.port[exit], key.port[1 - exit]];
-        let flow = flows
-            .entry((key.as_bytes().to_vec(), entry.id))
-            .or_insert_with(|| TorFlow {
-                transport: transport.to_owned(),
-                ports,
-                sent: (0, 0),
-                received: (0, 0),
-            });
-        let opener = entry.opener().index();
-        let by_exit = usize::from(opener != exit);
-        for (sum, counted) in [
-            (&mut flow.sent, record.counts[by_exit]),
-            (&mut flow.received, record.counts[1 - by_exit]),
-        ] {
-            *sum = (sum.0 + counted.packets, sum.1 + counted.bytes);
-        }
-    }
-    flows.into_values().collect()
-}
-
-fn transport(number: u8) -> Option<&'static str> {
-    match number {
-        protocol::TCP => Some("tcp"),
-        protocol::UDP => Some("udp"),
-        _ => None,
-    }
-}
-
-/// 203.0.113.9 and 2001:db8:e::9.
-fn is_exit(address: &Address) -> bool {
-    let octets = address.octets();
-    octets[12..] == [203, 0, 113, 9]
-        || octets[..6] == [0x20, 0x01, 0x0d, 0xb8, 0, 0x0e] && octets[15] == 9
-}
-
 #[test]
 fn every_flow_of_the_tor_exit_is_found_with_its_packets_and_bytes_each_way() -> Result<()> {
-    let Some(tornet) = captures::tornet() else {
+    let Some(folder) = captures::tornet() else {
         return Ok(());
     };
-    let capture = captures::read(&tornet.join("exit.pcap"))?;
-    let mut truth = tor_truth(&tornet.join("flows.tsv"))?;
+    let capture = captures::read(&folder.join("exit.pcap"))?;
+    let truth = tornet::truth(&folder.join("flows.tsv"))?;
+    let mut truth: Vec<_> = truth.into_iter().map(|told| told.flow).collect();
     let frames = capture.frames.iter().map(Held::frame);
     let (_, records) = replay(ReplayConfig::default(), frames)?;
-    let mut flows = tor_flows(&records);
+    let mut flows = tornet::flows(&records);
     println!("{} flows, {} in the truth", flows.len(), truth.len());
     truth.sort();
     flows.sort();

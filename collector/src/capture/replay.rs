@@ -264,9 +264,16 @@ impl<F: Form + 'static, O: Output<F::Item>> Replay<F, O> {
     /// A share of what one table has.
     fn sample_limits(&self) -> SampleLimits {
         let limits = SampleLimits::for_cuts_after(self.config.timeouts.active);
+        let explain = self.config.explain;
+        let most = if explain.is_some() {
+            EXPLAINED
+        } else {
+            UNDECIDED
+        };
         SampleLimits {
-            undecided: UNDECIDED / SHARDS,
+            undecided: most / SHARDS,
             flows: (self.config.table_size as usize).div_ceil(SHARDS),
+            explain,
             ..limits
         }
     }
@@ -281,6 +288,9 @@ const LATE_IDS: u64 = 1 << 63;
 
 /// Flows whose payload is kept at a time: four times as many as live, since nobody waits.
 const UNDECIDED: usize = 32_768;
+
+/// The same where each keeps what all dissectors say of it, about 100 KiB.
+const EXPLAINED: usize = 1024;
 
 #[cfg(test)]
 mod tests;

@@ -16,6 +16,7 @@ use serde::Serialize;
 use crate::{
     anonymize,
     capture::replay::{Form, Formed, Output},
+    inspect::Confidence,
     locate::Places,
     pipeline::{Recorder, WallClock},
     record::Record,
@@ -55,6 +56,8 @@ pub struct Unprotected<'a> {
     pub guessed: bool,
     /// How the label was found.
     pub method: Method,
+    /// How sure it is.
+    pub confidence: Confidence,
     /// The first request's, as it was sent.
     pub user_agent: Option<Cow<'a, str>>,
     /// Media type of the response, lower case, without parameters.
@@ -127,6 +130,7 @@ impl<'a> Unprotected<'a> {
             category: inspection.category,
             guessed: inspection.guessed,
             method: anonymize::method(inspection.method),
+            confidence: inspection.confidence,
             user_agent: agent.map(|agent| printable(agent.reveal())),
             content_type: inspection.content_type.as_deref().map(printable),
             first: microseconds(clock.utc(flow.entry.since)),

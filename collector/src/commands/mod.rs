@@ -1,6 +1,7 @@
 //! The commands, one file each.
 
 mod detach;
+mod explain;
 mod replay;
 mod run;
 mod status;
@@ -26,6 +27,7 @@ pub fn execute(cli: Cli) -> ExitCode {
     match cli.command {
         Command::Run(run) => run::execute(*run),
         Command::Replay(replay) => replay::execute(*replay),
+        Command::Explain(explain) => explain::execute(explain),
         Command::Status(status) => status::execute(&status),
         Command::Detach(detach) => detach::execute(detach),
     }

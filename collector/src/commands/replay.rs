@@ -27,7 +27,6 @@ use crate::{
         unprotected::{Unprotect, UnprotectedFile},
     },
     cli::{self, Privacy},
-    live::Exclusion,
     settings::NFSTREAM_ACTIVE,
     sink::{SinkConfig, make_folder, retention::Retention},
 };
@@ -84,6 +83,7 @@ impl Plan {
             vantage: vantage(&args.host)?,
             countries: Arc::new(countries),
             workers: workers(args.workers),
+            explain: None,
         };
         Ok(Self {
             runs,
@@ -122,13 +122,9 @@ fn vantage(hosts: &[String]) -> anyhow::Result<Vantage> {
     if hosts.is_empty() {
         return Ok(Vantage::Unknown);
     }
-    let prefixes = hosts.iter().map(|host| {
-        let prefix: Exclusion = host.parse()?;
-        ensure!(prefix.has_no_ports(), "a host has no ports here");
-        Ok(prefix)
-    });
-    let prefixes = prefixes.collect::<anyhow::Result<_>>();
-    Ok(Vantage::Host(prefixes.context("in --host")?))
+    let networks = hosts.iter().map(|host| host.parse());
+    let networks = networks.collect::<anyhow::Result<_>>();
+    Ok(Vantage::Host(networks.context("in --host")?))
 }
 
 /// As many as asked for, or as there are cores beside that of the one who reads. One worker needs

@@ -53,6 +53,12 @@ impl Datagrams {
         self.count == self.ends.len()
     }
 
+    /// Bytes on the heap.
+    #[cfg(test)]
+    pub(crate) fn allocated(&self) -> usize {
+        self.bytes.capacity()
+    }
+
     /// Forgets and zeroes all bytes.
     pub(crate) fn clear(&mut self) {
         *self = Self::new(self.limit);

@@ -7,8 +7,9 @@ use collector_common::{
 
 use super::{
     Confidence, Inspection, Label, Method,
-    explain::{Answer, Trace},
-    hosts, ports, protocols,
+    explain::{Detail, Trace},
+    hosts, ports,
+    protocols::{self, tor},
     reader::Fault,
     registry::{Dissector, Facts, Finding, Speech, Transport, Verdict},
     said::Said,
@@ -93,10 +94,10 @@ impl Inspector {
         }
     }
 
-    /// Keeps what each dissector says, for [`Inspection::trace`]: it holds payload.
+    /// Keeps what dissectors say, for [`Inspection::trace`]: it holds payload.
     #[must_use]
-    pub fn explained(mut self) -> Self {
-        self.trace = Some(Box::default());
+    pub fn explained(mut self, detail: Detail) -> Self {
+        self.trace = Some(Box::new(Trace::new(detail)));
         self
     }
 
@@ -173,11 +174,11 @@ impl Inspector {
 
     /// Asks again what the side's stream is, now that its prefix is longer or will stay as it is.
     fn hear_stream(&mut self, at: usize) {
+        let finished = self.finished(at);
         let side = &self.sides[at];
-        if side.done || (side.said.is_empty() && !self.ended) {
+        if side.done || (side.said.is_empty() && !finished) {
             return;
         }
-        let finished = self.finished(at);
         let undecided = self.found.is_none();
         let done = match self.judge(at, None) {
             Judgement::Foreign => true,
@@ -220,6 +221,7 @@ impl Inspector {
             None => 0..dissectors.len(),
         };
         let mut judgement = Judgement::Foreign;
+        let mut first = true;
         for rank in candidates {
             let Some(by) = dissectors.get(rank) else {
                 break;
@@ -227,7 +229,8 @@ impl Inspector {
             if datagram.is_none() && self.sides[at].said.ruled_out(rank) {
                 continue;
             }
-            let verdict = self.ask(by, at, datagram);
+            let verdict = self.ask(by, at, datagram, first);
+            first = false;
             match verdict {
                 Err(Fault::Wrong(_)) => self.sides[at].said.rule_out(rank),
                 Err(Fault::Short(_)) => judgement = Judgement::Open,
@@ -241,7 +244,13 @@ impl Inspector {
         judgement
     }
 
-    fn ask(&mut self, by: &'static Dissector, at: usize, datagram: Option<&[u8]>) -> Verdict {
+    fn ask(
+        &mut self,
+        by: &'static Dissector,
+        at: usize,
+        datagram: Option<&[u8]>,
+        first: bool,
+    ) -> Verdict {
         let heard = self.sides[at].said.heard();
         let speech = Speech {
             transport: self.transport.unwrap_or(Transport::Tcp),
@@ -255,7 +264,7 @@ impl Inspector {
         };
         let verdict = (by.probe)(&speech);
         if let Some(trace) = &mut self.trace {
-            trace.add(by, &speech, Answer::of(&verdict));
+            trace.add(first, by, &speech, &verdict);
         }
         verdict
     }
@@ -305,8 +314,8 @@ impl Found {
     /// The label, with the application that the server's name tells where the payload told none.
     fn inspection(self) -> Inspection {
         let name = self.facts.server_name.as_ref();
-        let app = name.and_then(|name| hosts::application(name.reveal()));
         let label = self.label;
+        let app = name.and_then(|name| application(label, name.reveal()));
         let mut inspection = match app {
             Some(app) if label.app == label.master && app != label.master => Inspection {
                 method: Method::Host,
@@ -322,6 +331,13 @@ impl Found {
         }
         inspection
     }
+}
+
+/// The application that a server's name tells: by its domain, or Tor, whose relays make up the
+/// names under which they speak TLS.
+fn application(label: Label, name: &str) -> Option<&'static str> {
+    let link = || label.master == "TLS" && tor::is_link_name(name);
+    hosts::application(name).or_else(|| link().then_some("Tor"))
 }
 
 impl Side {
@@ -341,6 +357,29 @@ mod tests {
             .iter()
             .map(|side| side.said.heard().bytes.len())
             .sum()
+    }
+
+    /// Bytes of memory that the inspection of a flow takes.
+    fn footprint(inspector: &Inspector) -> usize {
+        let windows = inspector.sides.iter().map(|side| side.said.allocated());
+        size_of::<Inspector>() + windows.sum::<usize>()
+    }
+
+    #[test]
+    fn an_undecided_flow_takes_at_most_8_kib_and_a_decided_one_no_window() {
+        for number in [protocol::TCP, protocol::UDP] {
+            let mut inspector = Inspector::new(number, 50_000, 50_001);
+            assert_eq!(footprint(&inspector), size_of::<Inspector>());
+            for piece in 0..8 {
+                for opener in [true, false] {
+                    // Gaps between all pieces: the list of what is there is at its longest.
+                    inspector.payload(opener, 1 + 240 * piece, &[0xff; 200]);
+                    assert!(footprint(&inspector) <= 8192);
+                }
+            }
+            assert!(inspector.decided());
+            assert_eq!(footprint(&inspector), size_of::<Inspector>());
+        }
     }
 
     #[test]
@@ -390,5 +429,13 @@ mod tests {
         assert_eq!(inspection.content_type.as_deref(), Some("text/css"));
         let name = inspection.server_name.unwrap();
         assert_eq!(name.reveal(), "example.org");
+    }
+
+    #[test]
+    fn a_name_that_a_relay_made_up_is_tor_s_where_tls_is_spoken() {
+        let name = "www.q4cyamnc6mtokjurvdclt.com";
+        assert_eq!(application(Label::of("TLS"), name), Some("Tor"));
+        assert_eq!(application(Label::of("DNS"), name), None);
+        assert_eq!(application(Label::of("TLS"), "www.example.com"), None);
     }
 }

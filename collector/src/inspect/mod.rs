@@ -15,6 +15,7 @@ use zeroize::Zeroizing;
 
 mod datagrams;
 pub mod explain;
+pub mod fuzz;
 pub mod hosts;
 mod inspector;
 pub mod media;
@@ -32,6 +33,15 @@ mod tests;
 
 pub use inspector::Inspector;
 pub use ports::by_port;
+
+/// The families of dissectors with the names of their protocols, in the order in which they are
+/// asked.
+pub fn dissectors() -> impl Iterator<Item = (&'static str, Vec<&'static str>)> {
+    let names = |family: &[&registry::Dissector]| family.iter().map(|by| by.label.app).collect();
+    protocols::FAMILIES
+        .iter()
+        .map(move |(name, family)| (*name, names(family)))
+}
 
 /// Text that identifies people or places (server names, raw user agents). It has no `Display`,
 /// no `Serialize`, its `Debug` hides it, and its memory is zeroed when it is dropped.
@@ -75,7 +85,8 @@ pub enum Method {
 }
 
 /// How sure a label is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default, PartialOrd, Ord, serde::Serialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Confidence {
     /// There is no label.
     #[default]
@@ -86,6 +97,20 @@ pub enum Confidence {
     Likely,
     /// The payload proves the protocol; or the IP header names it.
     Certain,
+}
+
+impl Method {
+    /// In words.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::None => "nothing",
+            Self::Dpi => "payload",
+            Self::Host => "payload and server name",
+            Self::Address => "address",
+            Self::Port => "port",
+        }
+    }
 }
 
 /// A label in nDPI's vocabulary: `master` is the protocol, `app` what runs over it.

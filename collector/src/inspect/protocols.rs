@@ -17,9 +17,12 @@ mod messaging;
 mod network;
 mod p2p;
 mod remote;
+mod text;
 mod voice;
 mod vpn;
 mod web;
+
+pub(in crate::inspect) use vpn::tor;
 
 /// All families, each with its name. The order decides between two that are not certain.
 pub(crate) static FAMILIES: &[(&str, &[&Dissector])] = &[

@@ -56,6 +56,12 @@ impl Stream {
         self.prefix().len() == self.limit || self.pieces >= WINDOW_SEGMENTS
     }
 
+    /// Bytes on the heap.
+    #[cfg(test)]
+    pub(crate) fn allocated(&self) -> usize {
+        self.bytes.capacity() + self.present.capacity() * size_of::<Range<usize>>()
+    }
+
     /// Forgets and zeroes all bytes.
     pub(crate) fn clear(&mut self) {
         *self = Self::new(self.limit);

@@ -156,6 +156,14 @@ impl Finding {
         }
     }
 
+    /// Certain where `holds`, else likely.
+    pub(crate) fn certain_if(holds: bool) -> Self {
+        Self {
+            likely: !holds,
+            ..Self::default()
+        }
+    }
+
     /// Of a more precise label than the dissector's own.
     pub(crate) fn of(label: Label) -> Self {
         Self {

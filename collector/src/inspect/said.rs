@@ -6,7 +6,7 @@ use super::{
     registry::{Heard, Transport},
 };
 
-/// More dissectors than there are.
+/// As many dissectors as one transport may have.
 const MOST: usize = 512;
 
 /// One side's window.
@@ -87,11 +87,37 @@ impl Said {
         }
     }
 
+    /// Bytes on the heap.
+    #[cfg(test)]
+    pub(crate) fn allocated(&self) -> usize {
+        match &self.window {
+            Window::Stream(stream) => stream.allocated(),
+            Window::Datagrams(datagrams) => datagrams.allocated(),
+        }
+    }
+
     /// Forgets and zeroes what was said.
     pub(crate) fn clear(&mut self) {
         match &mut self.window {
             Window::Stream(stream) => stream.clear(),
             Window::Datagrams(datagrams) => datagrams.clear(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::inspect::protocols;
+
+    #[test]
+    fn each_dissector_has_a_bit_of_its_own() {
+        for transport in [Transport::Tcp, Transport::Udp] {
+            assert!(protocols::of(transport).len() <= MOST);
+        }
+        let mut said = Said::new(Some(Transport::Tcp), 16);
+        said.rule_out(70);
+        assert!(said.ruled_out(70));
+        assert!(!said.ruled_out(6) && !said.ruled_out(71));
     }
 }

@@ -21,13 +21,13 @@ use collector_common::{
 use zerocopy::{FromBytes, IntoBytes};
 
 use super::{
-    Exclusion, Options,
+    Options,
     interface::Interface,
     maps::{BooksMap, FlowTable, TypedMap},
-    options::flattened,
     pins::{Declared, Instance, PinFolder, map_number},
     sys,
 };
+use crate::exclusion::{Exclusion, flattened};
 
 /// The kernel object; empty where the agent was built without it.
 static OBJECT: &[u8] = aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/kernel-object"));
@@ -306,9 +306,10 @@ fn exclude(map: &MapData, rules: &[Exclusion]) -> anyhow::Result<()> {
     let trie: TypedMap<TrieKey, PortSet> = TypedMap::open(map, names::EXCLUDED)?;
     let mut wanted = HashSet::with_capacity(rules.len());
     for rule in rules {
-        let (bits, prefix) = rule.prefix();
+        let (bits, prefix) = rule.network().prefix();
         let key = TrieKey { bits, prefix };
-        trie.set(&key, &rule.ports).context("adding an exclusion")?;
+        trie.set(&key, rule.ports())
+            .context("adding an exclusion")?;
         wanted.insert(key);
     }
     for key in trie.keys()?.iter().filter(|key| !wanted.contains(key)) {

@@ -3,7 +3,7 @@
 use collector_common::{event::SampleHeader, flow::Flow};
 use hashbrown::HashMap;
 
-use crate::inspect::{self, Inspection, Inspector};
+use crate::inspect::{self, Inspection, Inspector, explain::Detail};
 
 /// Bounds of payload memory.
 #[derive(Clone, Copy, Debug)]
@@ -15,6 +15,8 @@ pub struct SampleLimits {
     /// A flow of which nothing was heard for so long has ended unseen; more than the active
     /// timeout. Nanoseconds.
     pub forget_after: u64,
+    /// Inspectors keep what their dissectors say.
+    pub explain: Option<Detail>,
 }
 
 impl SampleLimits {
@@ -37,6 +39,7 @@ impl Default for SampleLimits {
             undecided: 8192,
             flows: 262_144,
             forget_after: 9_000_000_000_000,
+            explain: None,
         }
     }
 }
@@ -147,9 +150,12 @@ impl Samples {
             ports.reverse();
         }
         let [opener, responder] = ports;
-        let inspector = Box::new(Inspector::new(header.protocol as u8, opener, responder));
+        let mut inspector = Inspector::new(header.protocol as u8, opener, responder);
+        if let Some(detail) = self.limits.explain {
+            inspector = inspector.explained(detail);
+        }
         let entry = Entry {
-            state: State::Undecided(inspector),
+            state: State::Undecided(Box::new(inspector)),
             heard: self.now,
         };
         self.flows.insert(header.id, entry);

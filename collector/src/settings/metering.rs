@@ -12,7 +12,7 @@ use serde::Deserialize;
 use tracing::{info, warn};
 
 use crate::{
-    live::{self, Exclusion},
+    exclusion::{self, Exclusion},
     locate::geoip::Countries,
     sink::{Limits, SinkConfig},
 };
@@ -116,7 +116,7 @@ impl Metering {
             .map(|rule| rule.parse())
             .collect::<anyhow::Result<_>>()
             .context("in --exclude")?;
-        live::check_exclusions(&exclusions).context("in --exclude")?;
+        exclusion::check_exclusions(&exclusions).context("in --exclude")?;
         Ok(exclusions)
     }
 

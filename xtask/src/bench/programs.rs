@@ -21,6 +21,7 @@ use crate::{
 /// The version that the project's figures are about.
 const NFSTREAM: &str = "6.6.0";
 const FLOOR: &str = "dd";
+const OURS: &str = "collector";
 const SCRIPT: &str = include_str!("nfstream.py");
 
 type Words = dyn Fn(&Path, &Path) -> Vec<OsString>;
@@ -36,9 +37,9 @@ pub(super) struct Program {
 }
 
 impl Program {
-    /// Whether it only reads, for scale.
-    pub(super) fn is_floor(&self) -> bool {
-        self.name == FLOOR
+    /// Whether it takes no longer than ours on any capture.
+    pub(super) fn is_cheap(&self) -> bool {
+        [FLOOR, OURS].contains(&self.name)
     }
 }
 
@@ -47,12 +48,16 @@ fn words<const N: usize>(words: [&dyn AsRef<std::ffi::OsStr>; N]) -> Vec<OsStrin
     words.map(|word| word.as_ref().to_os_string()).to_vec()
 }
 
-/// `collector replay` at default settings.
-pub(super) fn ours(agent: PathBuf, workers: u16) -> Program {
+/// `collector replay`, at default settings or without a look at payload.
+pub(super) fn ours(agent: PathBuf, workers: u16, payload: &'static str) -> Program {
     let workers = workers.to_string();
+    let version = match payload {
+        SAMPLE => "",
+        _ => "without DPI",
+    };
     Program {
-        name: "collector",
-        version: String::new(),
+        name: OURS,
+        version: version.to_owned(),
         words: Box::new(move |capture, folder| {
             let out = folder.join("flows");
             words([
@@ -63,11 +68,18 @@ pub(super) fn ours(agent: PathBuf, workers: u16) -> Program {
                 &out,
                 &"--workers",
                 &workers,
+                &"--payload",
+                &payload,
             ])
         }),
         flows: |folder| our_flows(&folder.join("flows")),
     }
 }
+
+/// Payload is looked at, as by default.
+pub(super) const SAMPLE: &str = "sample";
+/// It is not.
+pub(super) const NONE: &str = "none";
 
 /// A program that reads the capture and does nothing with it.
 pub(super) fn floor() -> Program {

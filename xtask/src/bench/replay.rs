@@ -74,14 +74,16 @@ pub(super) fn run(arguments: &Arguments, workspace: &Workspace, caller: &Caller)
     let inputs = inputs(arguments, &folder, workspace, caller)?;
     // Takes what softflowd exports, and lives as long as it.
     let sink = UdpSocket::bind("127.0.0.1:0").context("a socket for softflowd's exports")?;
-    let ours = programs::ours(agent, arguments.limits.cores);
+    let cores = arguments.limits.cores;
+    let ours = programs::ours(agent.clone(), cores, programs::SAMPLE);
     let mut peers = peers(arguments, &sink, workspace, caller);
+    peers.push(programs::ours(agent, cores, programs::NONE));
     peers.push(programs::floor());
     let mut whole = true;
     for input in &inputs {
         let all = peers
             .iter()
-            .filter(|peer| !input.flood || arguments.flood_peers || peer.is_floor());
+            .filter(|peer| !input.flood || arguments.flood_peers || peer.is_cheap());
         let programs: Vec<&Program> = std::iter::once(&ours).chain(all).collect();
         let comparison = compare(arguments, input, &programs, &folder)?;
         println!("{comparison}");

@@ -8,7 +8,9 @@ use collector_common::{
     settings::{DEFAULT_TABLE_SIZE, Timeouts},
 };
 
-use crate::{live::Exclusion, locate::geoip::Countries};
+use crate::{
+    exclusion::Exclusion, inspect::explain::Detail, locate::geoip::Countries, network::Network,
+};
 
 /// Where the capture was taken.
 #[derive(Clone, Debug, Default)]
@@ -17,7 +19,7 @@ pub enum Vantage {
     #[default]
     Unknown,
     /// At a host with these addresses: what they send leaves it.
-    Host(Vec<Exclusion>),
+    Host(Vec<Network>),
     /// As if every packet had come by this hook.
     Hook(Hook),
 }
@@ -27,9 +29,9 @@ impl Vantage {
         match self {
             Self::Unknown => Hook::Capture,
             Self::Hook(hook) => *hook,
-            Self::Host(prefixes) => {
+            Self::Host(networks) => {
                 let source = (&packet.source, packet.version);
-                if prefixes.iter().any(|own| own.contains(source.0, source.1)) {
+                if networks.iter().any(|own| own.contains(source.0, source.1)) {
                     Hook::Egress
                 } else {
                     Hook::Ingress
@@ -69,6 +71,8 @@ pub struct ReplayConfig {
     pub countries: Arc<Countries>,
     /// Threads beside the one that reads; 1: none.
     pub workers: usize,
+    /// Inspections keep what led to them.
+    pub explain: Option<Detail>,
 }
 
 impl Default for ReplayConfig {
@@ -82,6 +86,7 @@ impl Default for ReplayConfig {
             vantage: Vantage::Unknown,
             countries: Arc::new(Countries::none()),
             workers: 1,
+            explain: None,
         }
     }
 }

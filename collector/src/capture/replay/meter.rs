@@ -12,7 +12,7 @@ use collector_common::{
 };
 
 use super::table::{FlowTable, Handle};
-use crate::live::Exclusion;
+use crate::exclusion::Exclusion;
 
 /// A packet whose headers are read.
 #[derive(Clone, Copy)]

@@ -57,7 +57,7 @@ impl FlowTable {
     /// Room for `capacity` flows at a time; the clock stands at `now`.
     #[must_use]
     pub fn new(capacity: usize, timeouts: Timeouts, now: u64) -> Self {
-        // Room that is not used costs no memory, and growing would move every flow.
+        // Growing moves every flow, but rarely; room that is not used is zeroed in huge pages.
         let room = capacity.min(ROOM);
         Self {
             keys: HashTable::with_capacity(room),
@@ -246,7 +246,7 @@ impl FlowTable {
 }
 
 /// Flows for which there is room from the start.
-const ROOM: usize = 1 << 16;
+const ROOM: usize = 1 << 10;
 
 /// Of a flow that is out of the wheel and in the table: later than any second.
 const LOOKED_AT: u64 = u64::MAX;

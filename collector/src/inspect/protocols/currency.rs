@@ -2,4 +2,16 @@
 
 use super::Dissector;
 
-pub(super) static DISSECTORS: &[&Dissector] = &[];
+mod bitcoin;
+mod ethereum;
+mod mining;
+mod monero;
+mod nano;
+
+pub(super) static DISSECTORS: &[&Dissector] = &[
+    &bitcoin::DISSECTOR,
+    &mining::DISSECTOR,
+    &monero::DISSECTOR,
+    &ethereum::DISSECTOR,
+    &nano::DISSECTOR,
+];

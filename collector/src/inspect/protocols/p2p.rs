@@ -2,4 +2,16 @@
 
 use super::Dissector;
 
-pub(super) static DISSECTORS: &[&Dissector] = &[];
+mod bittorrent;
+mod edonkey;
+mod gnutella;
+mod syncthing;
+mod utp;
+
+pub(super) static DISSECTORS: &[&Dissector] = &[
+    &bittorrent::DISSECTOR,
+    &gnutella::DISSECTOR,
+    &edonkey::DISSECTOR,
+    &syncthing::DISSECTOR,
+    &utp::DISSECTOR,
+];

@@ -4,7 +4,7 @@ use super::Dissector;
 
 mod http;
 mod quic;
-mod tls;
+pub(super) mod tls;
 
 pub(super) static DISSECTORS: &[&Dissector] =
     &[&tls::DISSECTOR, &http::DISSECTOR, &quic::DISSECTOR];

@@ -1,8 +1,9 @@
 //! SMTP by the server's greeting or the client's (RFC 5321, sections 3.1 and 4.1.1.1). A session
-//! that goes on in TLS (STARTTLS, RFC 3207) stays SMTP: only its beginning is judged.
+//! that goes on in TLS (STARTTLS, RFC 3207) is SMTPS.
 
 use crate::inspect::{
     Label,
+    protocols::text::{self, LONGEST_LINE},
     reader::{Fault, Reader},
     registry::{Dissector, Finding, Speech, Transport, Verdict},
 };
@@ -10,7 +11,7 @@ use crate::inspect::{
 pub(super) static DISSECTOR: Dissector = Dissector {
     label: Label::of("SMTP"),
     transports: &[Transport::Tcp],
-    both_sides: false,
+    both_sides: true,
     probe,
     #[cfg(test)]
     talks: tests::TALKS,
@@ -18,15 +19,14 @@ pub(super) static DISSECTOR: Dissector = Dissector {
 
 /// Transfer, submission (RFC 6409) and the port that providers offer beside it.
 const PORTS: [u16; 3] = [25, 587, 2525];
-/// With CR and LF (RFC 5321, section 4.5.3.1).
-const LONGEST_LINE: usize = 512;
 
 fn probe(speech: &Speech<'_>) -> Verdict {
-    match speech.bytes.first() {
-        Some(b'2' | b'5') => greeting(speech)?,
-        _ => hello(speech.bytes)?,
+    if let Some(b'2' | b'5') = speech.bytes.first() {
+        greeting(speech)?;
+        return Ok(Finding::default());
     }
-    Ok(Finding::default())
+    hello(speech.bytes)?;
+    Ok(text::session(speech, Label::of("SMTPS")))
 }
 
 /// `220 domain text`, or `554` for no service. FTP greets with 220 too, so away from SMTP's ports
@@ -40,9 +40,7 @@ fn greeting(speech: &Speech<'_>) -> Result<(), Fault> {
         [b'2', b'2', b'0', b' ' | b'-', ..] | [b'5', b'5', b'4', b' ', ..]
     );
     Reader::require(formed, "greeting")?;
-    let named = text
-        .split(|&byte| !byte.is_ascii_alphanumeric())
-        .any(|word| word.eq_ignore_ascii_case(b"ESMTP") || word.eq_ignore_ascii_case(b"SMTP"));
+    let named = text::mentions(text, &["ESMTP", "SMTP"]);
     Reader::require(named || PORTS.contains(&speech.port), "SMTP greeting")
 }
 
@@ -65,20 +63,30 @@ mod tests {
         Turn::{Opener, Responder},
     };
 
-    /// A session that turns to TLS.
-    pub(crate) const TALKS: &[Talk] = &[Talk::tcp(
-        587,
-        &[
-            Responder(b"220 mail.example.org ESMTP Postfix\r\n"),
-            Opener(b"EHLO client.example\r\n"),
-            Responder(b"250-mail.example.org\r\n250 STARTTLS\r\n"),
-            Opener(b"STARTTLS\r\n"),
-            Responder(b"220 2.0.0 Ready to start TLS\r\n"),
-            Opener(b"\x16\x03\x01\x01\x06\x01\0\x01\x02\x03\x03"),
-            Responder(b"\x16\x03\x03\0\x7a\x02\0\0\x76\x03\x03"),
-        ],
-        "SMTP",
-    )];
+    /// A session in the clear, and one that turns to TLS.
+    pub(crate) const TALKS: &[Talk] = &[
+        Talk::tcp(
+            25,
+            &[
+                Responder(b"220 mail.example.org ESMTP\r\n"),
+                Opener(b"HELO client.example\r\nMAIL FROM:<a@example.org>\r\n"),
+            ],
+            "SMTP",
+        ),
+        Talk::tcp(
+            587,
+            &[
+                Responder(b"220 mail.example.org ESMTP Postfix\r\n"),
+                Opener(b"EHLO client.example\r\n"),
+                Responder(b"250-mail.example.org\r\n250 STARTTLS\r\n"),
+                Opener(b"STARTTLS\r\n"),
+                Responder(b"220 2.0.0 Ready to start TLS\r\n"),
+                Opener(b"\x16\x03\x01\x01\x06\x01\0\x01\x02\x03\x03"),
+                Responder(b"\x16\x03\x03\0\x7a\x02\0\0\x76\x03\x03"),
+            ],
+            "SMTPS",
+        ),
+    ];
 
     fn certain(port: u16, bytes: &[u8]) -> bool {
         let speech = Speech::stream(port, bytes, false);

@@ -6,6 +6,7 @@
 
 use crate::inspect::{
     Label, Sensitive,
+    protocols::vpn::dnscrypt,
     reader::{Fault, Reader},
     registry::{Dissector, Facts, Finding, Speech, Transport, Verdict},
 };
@@ -26,6 +27,7 @@ const LINK_LOCAL: u16 = 5355;
 const NETBIOS_NAMES: u16 = 137;
 
 fn probe(speech: &Speech<'_>) -> Verdict {
+    Reader::require(!dnscrypt::begins(speech), "question of DNS itself")?;
     let neighbours = speech.on_port(NETBIOS_NAMES) && !speech.on_port(DOMAIN);
     Reader::require(!neighbours, "DNS port")?;
     let mut reader = speech.reader();

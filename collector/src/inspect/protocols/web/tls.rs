@@ -11,7 +11,7 @@ use crate::inspect::{
     registry::{Dissector, Facts, Finding, Speech, Transport, Verdict},
 };
 
-pub(super) static DISSECTOR: Dissector = Dissector {
+pub(in crate::inspect::protocols) static DISSECTOR: Dissector = Dissector {
     label: Label::of("TLS"),
     transports: &[Transport::Tcp],
     both_sides: true,

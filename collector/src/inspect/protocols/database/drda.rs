@@ -1,0 +1,64 @@
+//! DRDA, the protocol of Db2, Derby and Informix (The Open Group, DRDA Volume 3: Distributed Data
+//! Management Architecture, "DSS"): the header of a data stream and that of the command in it.
+
+use crate::inspect::{
+    Label,
+    reader::{Fault, Reader},
+    registry::{Dissector, Finding, Speech, Transport, Verdict},
+};
+
+pub(super) static DISSECTOR: Dissector = Dissector {
+    label: Label::of("DRDA"),
+    transports: &[Transport::Tcp],
+    both_sides: false,
+    probe,
+    #[cfg(test)]
+    talks: tests::TALKS,
+};
+
+const MAGIC: u8 = 0xd0;
+/// Of the two headers' lengths.
+const DIFFERENCE: u16 = 6;
+
+fn probe(speech: &Speech<'_>) -> Verdict {
+    let mut reader = Reader::open(speech.bytes);
+    let stream = reader.u16("stream length")?;
+    reader.magic(&[MAGIC], "magic")?;
+    let format = reader.u8("format")?;
+    // Request, reply, object, communication, request without reply; above them the chaining.
+    let known = matches!(format & 0x0f, 1..=5) && format & 0x80 == 0;
+    Reader::require(known, "format")?;
+    reader.u16("correlation")?;
+    let command = reader.u16("command length")?;
+    Reader::require(command.checked_add(DIFFERENCE) == Some(stream), "lengths")?;
+    let code = reader.u16("code point")?;
+    // Commands, replies and objects.
+    Reader::require(matches!(code >> 8, 0x0c..=0x24), "code point")?;
+    Ok(Finding::default())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::inspect::tests::{
+        Talk,
+        Turn::{Opener, Responder},
+    };
+
+    /// Both sides exchange their attributes.
+    pub(crate) const TALKS: &[Talk] = &[Talk::tcp(
+        50_000,
+        &[
+            Opener(b"\0\x12\xd0\x41\0\x01\0\x0c\x10\x41\0\x08\x11\x5e\xc4\xc2\xf2\x40"),
+            Responder(b"\0\x12\xd0\x43\0\x01\0\x0c\x14\x43\0\x08\x11\x5e\xc4\xc2\xf2\x40"),
+        ],
+        "DRDA",
+    )];
+
+    #[test]
+    fn lengths_have_to_agree() {
+        let bytes = b"\0\x12\xd0\x41\0\x01\0\x0d\x10\x41";
+        let judged = probe(&Speech::stream(50_000, bytes, false)).unwrap_err();
+        assert_eq!(judged, Fault::Wrong("lengths"));
+    }
+}

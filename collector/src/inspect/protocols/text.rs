@@ -1,0 +1,106 @@
+//! What protocols of text lines share: words, and the turn to TLS (as by STARTTLS, RFC 3207).
+
+use super::web::tls;
+use crate::inspect::{
+    Label,
+    reader::{Fault, Reader},
+    registry::{Finding, Speech},
+};
+
+/// With CR and LF; SMTP's limit (RFC 5321, section 4.5.3.1) and no less than the others'.
+pub(super) const LONGEST_LINE: usize = 512;
+/// More lines than a client sends before it asks for TLS.
+const LINES_BEFORE_TLS: usize = 6;
+const HANDSHAKE: u8 = 22;
+
+/// `line` begins with `command`, letters in either case, and a space or nothing follows.
+pub(super) fn begins(line: &[u8], command: &[u8]) -> bool {
+    let Some((head, rest)) = line.split_at_checked(command.len()) else {
+        return false;
+    };
+    head.eq_ignore_ascii_case(command) && matches!(rest, [] | [b' ', ..])
+}
+
+/// One of the words of `text`, letters in either case, is one of `words`.
+pub(super) fn mentions(text: &[u8], words: &[&str]) -> bool {
+    let mut spoken = text.split(|byte| !byte.is_ascii_alphanumeric());
+    spoken.any(|word| {
+        let same = |known: &&str| word.eq_ignore_ascii_case(known.as_bytes());
+        words.iter().any(same)
+    })
+}
+
+/// One of `words` leads `text`, letters in either case.
+pub(super) fn leads(text: &[u8], words: &[&[u8]]) -> bool {
+    words.iter().any(|word| begins(text, word))
+}
+
+/// What the opener's lines come to: a session that goes on in TLS gets the label `secured` and the
+/// facts of the client's hello.
+pub(super) fn session(speech: &Speech<'_>, secured: Label) -> Finding {
+    let mut reader = Reader::open(speech.bytes);
+    for _ in 0..LINES_BEFORE_TLS {
+        match reader.rest() {
+            [HANDSHAKE, 3, ..] => return in_tls(speech, reader.rest(), secured),
+            [] | [HANDSHAKE] => return undecided(),
+            _ => {}
+        }
+        match reader.line(LONGEST_LINE, "line") {
+            Ok(_) => {}
+            Err(Fault::Short(_)) => return undecided(),
+            Err(Fault::Wrong(_)) => break,
+        }
+    }
+    Finding::default()
+}
+
+fn undecided() -> Finding {
+    Finding {
+        more: true,
+        ..Finding::default()
+    }
+}
+
+fn in_tls(speech: &Speech<'_>, bytes: &[u8], secured: Label) -> Finding {
+    let hello = (tls::DISSECTOR.probe)(&Speech { bytes, ..*speech });
+    let more = matches!(hello, Err(Fault::Short(_)));
+    let finding = hello.unwrap_or_default();
+    Finding {
+        label: Some(secured),
+        more: finding.more || more,
+        ..finding
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn label(bytes: &[u8]) -> (Option<&'static str>, bool) {
+        let finding = session(&Speech::stream(25, bytes, false), Label::of("SMTPS"));
+        (finding.label.map(|label| label.master), finding.more)
+    }
+
+    #[test]
+    fn a_session_turns_to_tls_where_a_record_follows_a_line() {
+        assert_eq!(label(b"EHLO a\r\nSTARTTLS\r\n"), (None, true));
+        assert_eq!(
+            label(b"EHLO a\r\nSTARTTLS\r\n\x16\x03"),
+            (Some("SMTPS"), true)
+        );
+        assert_eq!(label(b"EHLO a\r\nSTARTTLS\x16\x03"), (None, false));
+    }
+
+    #[test]
+    fn a_session_is_not_heard_for_long() {
+        assert_eq!(label(&b"NOOP\r\n".repeat(6)), (None, false));
+    }
+
+    #[test]
+    fn a_command_is_a_word() {
+        assert!(begins(b"stls", b"STLS") && begins(b"USER x", b"USER"));
+        assert!(!begins(b"STLSX", b"STLS") && !begins(b"ST", b"STLS"));
+        assert!(mentions(b"220 mx ESMTP-ready", &["ESMTP"]));
+        assert!(!mentions(b"220 myESMTP", &["ESMTP"]));
+    }
+}
