@@ -18,6 +18,9 @@ pub(super) static DISSECTOR: Dissector = Dissector {
 
 const CONTROL: u16 = 5246;
 const DATA: u16 = 5247;
+/// To configure a wireless LAN: of IEEE's own number (RFC 5416, section 3).
+const LAN_REQUEST: u32 = 0x0033_dd01;
+const LAN_RESPONSE: u32 = 0x0033_dd02;
 
 fn probe(speech: &Speech<'_>) -> Verdict {
     let control_port = speech.on_port(CONTROL);
@@ -54,12 +57,16 @@ fn header(reader: &mut Reader<'_>, control_port: bool) -> Result<(), Fault> {
         return Ok(());
     }
     let kind = reader.u32("message type")?;
-    Reader::require((1..=26).contains(&(kind & 0xff)), "message type")?;
+    Reader::require(
+        matches!(kind, 1..=26 | LAN_REQUEST | LAN_RESPONSE),
+        "message type",
+    )?;
     reader.u8("sequence number")?;
     // The length counts itself and what follows.
     let length = usize::from(reader.u16("length")?);
     let fragment = fields & 0x80 != 0;
-    Reader::require(fragment || length == reader.rest().len() + 2, "length")
+    let fits = (3..=reader.rest().len() + 2).contains(&length);
+    Reader::require(fragment || fits, "length")
 }
 
 #[cfg(test)]

@@ -22,12 +22,11 @@ const ADDRESS: u16 = 1;
 fn probe(speech: &Speech<'_>) -> Verdict {
     Reader::require(speech.on_port(PORT), "port")?;
     let mut reader = speech.reader();
-    reader.u32("header")?;
-    if reader.at_end() {
-        // Who asks sends zeros.
-        Reader::require(speech.bytes == [0; 4], "request")?;
+    // Who asks sends zeros.
+    if matches!(speech.bytes.len(), 4 | 9) && speech.bytes.iter().all(|byte| *byte == 0) {
         return Ok(Finding::default());
     }
+    reader.u32("header")?;
     Reader::require(reader.u16("element")? == ADDRESS, "address")?;
     Reader::require(reader.u16("length")? == 6, "address")?;
     reader.take(6, "address")?;
@@ -58,7 +57,7 @@ mod tests {
 
     #[test]
     fn elements_must_end_with_the_datagram() {
-        assert!(certain(5678, b"\0\0\0\0") && !certain(5679, b"\0\0\0\0"));
+        assert!(certain(5678, &[0; 9]) && !certain(5678, &[0; 8]) && !certain(5679, b"\0\0\0\0"));
         assert!(!certain(5678, b"\0\0\0\0\0\x01\0\x06\x02\0\0\0\0\x01\0"));
     }
 }
