@@ -124,7 +124,9 @@ fn vantage(hosts: &[String]) -> anyhow::Result<Vantage> {
     }
     let networks = hosts.iter().map(|host| host.parse());
     let networks = networks.collect::<anyhow::Result<_>>();
-    Ok(Vantage::Host(networks.context("in --host, which takes an address or a prefix and no ports")?))
+    Ok(Vantage::Host(networks.context(
+        "in --host, which takes an address or a prefix and no ports",
+    )?))
 }
 
 /// As many as asked for, or as there are cores beside that of the one who reads. One worker needs

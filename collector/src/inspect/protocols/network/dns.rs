@@ -4,6 +4,8 @@
 //! There is no magic number, so on the ports of DNS the header and the first question must be
 //! sound, and elsewhere every question and record, up to the message's last byte.
 
+use zeroize::Zeroizing;
+
 use crate::inspect::{
     Label, Sensitive,
     protocols::vpn::dnscrypt,
@@ -64,7 +66,8 @@ fn relative(speech: &Speech<'_>) -> Option<Label> {
 
 /// The labels of `name`, as it is on the wire, with dots between them, if they are a host's.
 fn host(name: &[u8]) -> Option<Sensitive> {
-    let mut text = String::new();
+    // As long as it can get: growing would leave copies behind that nobody zeroes.
+    let mut text = Zeroizing::new(String::with_capacity(name.len()));
     let mut reader = Reader::whole(name);
     loop {
         let mut label = reader.part8("label").ok()?;
@@ -72,7 +75,8 @@ fn host(name: &[u8]) -> Option<Sensitive> {
         if label.is_empty() {
             break;
         }
-        let plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"-_".contains(byte);
+        // An asterisk is a wildcard's label (RFC 4592, section 2.1.1).
+        let plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"-_*".contains(byte);
         let label = label.iter().all(plain).then_some(label)?;
         if !text.is_empty() {
             text.push('.');
@@ -80,9 +84,8 @@ fn host(name: &[u8]) -> Option<Sensitive> {
         text.push_str(std::str::from_utf8(label).ok()?);
     }
     text.make_ascii_lowercase();
-    Some(text)
-        .filter(|text| !text.is_empty())
-        .map(Sensitive::new)
+    let named = !text.is_empty();
+    named.then(|| Sensitive::new(std::mem::take(&mut *text)))
 }
 
 struct Header {
@@ -311,6 +314,8 @@ mod tests {
         let finding = probe(&Speech::datagram(53, &mixed)).unwrap();
         let name = finding.facts.server_name.unwrap();
         assert_eq!(name.reveal(), "example.org");
+        let wildcard = host(b"\x01*\x07example\0").unwrap();
+        assert_eq!(wildcard.reveal(), "*.example");
         assert!(host(b"\x03a b\0").is_none());
         assert!(host(b"\0").is_none());
     }
