@@ -19,8 +19,9 @@ pub(super) static DISSECTOR: Dissector = Dissector {
 fn probe(speech: &Speech<'_>) -> Verdict {
     let mut reader = speech.reader();
     let command = reader.u16_le("command")?;
-    // Lists of services, identities and interfaces; sessions opened and closed; data.
-    let known = matches!(command, 0x04 | 0x63..=0x66 | 0x6f | 0x70);
+    // Lists of services, identities and interfaces; sessions opened and closed; data; status
+    // told and commands taken back.
+    let known = matches!(command, 0x04 | 0x63..=0x66 | 0x6f | 0x70 | 0x72 | 0x73);
     Reader::require(known, "command")?;
     let length = usize::from(reader.u16_le("length")?);
     reader.u32("session")?;

@@ -55,7 +55,10 @@ fn probe(speech: &Speech<'_>) -> Verdict {
 }
 
 fn relative(speech: &Speech<'_>) -> Option<Label> {
-    if speech.on_port(MULTICAST) {
+    if speech.on_port(DOMAIN) {
+        // A client may take any port for its own.
+        None
+    } else if speech.on_port(MULTICAST) {
         Some(Label::of("MDNS"))
     } else if speech.on_port(LINK_LOCAL) {
         Some(Label::of("LLMNR"))
@@ -306,6 +309,17 @@ mod tests {
             assert!(finding.facts.server_name.is_none());
         }
         assert!(judge(137, QUERY).is_err());
+    }
+
+    #[test]
+    fn a_name_server_is_one_whatever_port_its_client_takes() {
+        for opener_port in [137, 5353] {
+            let speech = Speech {
+                opener_port,
+                ..Speech::datagram(53, QUERY)
+            };
+            assert!(probe(&speech).is_ok_and(|finding| finding.label.is_none()));
+        }
     }
 
     #[test]

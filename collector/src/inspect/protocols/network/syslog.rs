@@ -1,6 +1,6 @@
 //! Syslog: the messages of RFC 5424 (section 6) and RFC 3164 (section 4), and over TCP both of RFC
-//! 6587's framings. A priority comes first; what devices write behind it follows neither closely, so
-//! away from Syslog's ports it has to be text.
+//! 6587's framings. A priority comes first; what devices write behind it follows neither closely,
+//! so away from Syslog's ports it has to be text.
 
 use crate::inspect::{
     Label,
