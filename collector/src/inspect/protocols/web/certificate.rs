@@ -191,7 +191,7 @@ fn over(mut contents: Reader<'_>) -> Result<&[u8], Fault> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
 
     /// An element of under 64 KiB.
@@ -243,6 +243,11 @@ mod tests {
         let length = u32::try_from(certificate.len()).unwrap();
         let list = (length + 3).to_be_bytes();
         [&list[1..], &length.to_be_bytes()[1..], &certificate].concat()
+    }
+
+    /// The body of a certificate message for `host`.
+    pub(in super::super) fn message_for(host: &str) -> Vec<u8> {
+        message(&named(&[]), &named(&[(COMMON_NAME, host)]), &[])
     }
 
     fn read_all(message: &[u8]) -> Holder {

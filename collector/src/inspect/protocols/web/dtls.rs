@@ -255,6 +255,49 @@ mod tests {
         assert_eq!(name(&finding), Some("a.example"));
     }
 
+    /// A record of one fragment of a handshake message.
+    fn handshake(kind: u8, body: &[u8], part: std::ops::Range<usize>) -> Vec<u8> {
+        let number = |number: usize| u32::try_from(number).unwrap().to_be_bytes();
+        let fragment = [
+            &[kind],
+            &number(body.len())[1..],
+            &[0, 0],
+            &number(part.start)[1..],
+            &number(part.len())[1..],
+            &body[part],
+        ]
+        .concat();
+        let length = &number(fragment.len())[2..];
+        [b"\x16\xfe\xfd\0\0\0\0\0\0\0\0", length, &fragment].concat()
+    }
+
+    #[test]
+    fn a_server_s_certificate_in_fragments_gives_its_host() {
+        let mut hello = b"\xfe\xfd".to_vec();
+        hello.resize(34, 7);
+        hello.extend_from_slice(b"\0\xc0\x2b\0");
+        let certificate = certificate::tests::message_for("a.example");
+        let first = [
+            handshake(SERVER_HELLO, &hello, 0..hello.len()),
+            handshake(certificate::MESSAGE, &certificate, 0..50),
+        ]
+        .concat();
+        assert!(judge(&first).unwrap().more);
+        let second = handshake(certificate::MESSAGE, &certificate, 50..certificate.len());
+        let speech = Speech {
+            from_opener: false,
+            earlier: Heard {
+                bytes: &first,
+                ends: &[u16::try_from(first.len()).unwrap()],
+            },
+            ..Speech::datagram(4433, &second)
+        };
+        let finding = probe(&speech).unwrap();
+        let host = finding.facts.certificate_host.as_ref();
+        assert_eq!(host.map(Sensitive::reveal), Some("a.example"));
+        assert!(!finding.more);
+    }
+
     #[test]
     fn records_that_do_not_fill_the_datagram_or_hold_no_message_are_not_dtls() {
         assert!(judge(&CLIENT[..CLIENT.len() - 1]).is_err());

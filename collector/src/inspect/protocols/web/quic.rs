@@ -444,6 +444,14 @@ mod tests {
     }
 
     #[test]
+    fn an_initial_that_cannot_be_opened_is_quic_without_a_name() {
+        let mut datagram = CLIENT.to_vec();
+        datagram[6] ^= 1;
+        let finding = probe(&Speech::datagram(443, &datagram)).unwrap();
+        assert!(finding.more && finding.facts.server_name.is_none());
+    }
+
+    #[test]
     fn the_hello_is_awaited_behind_the_server_s_initial() {
         let finding = probe(&Speech::datagram(443, SERVER)).unwrap();
         assert!(finding.more && finding.facts.server_name.is_none());
