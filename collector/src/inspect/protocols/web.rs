@@ -11,6 +11,7 @@ mod json_rpc;
 mod quic;
 mod socks;
 pub(super) mod tls;
+mod websocket;
 
 pub(super) static DISSECTORS: &[&Dissector] = &[
     &tls::DISSECTOR,
@@ -20,4 +21,5 @@ pub(super) static DISSECTORS: &[&Dissector] = &[
     &haproxy::DISSECTOR,
     &socks::DISSECTOR,
     &json_rpc::DISSECTOR,
+    &websocket::DISSECTOR,
 ];
