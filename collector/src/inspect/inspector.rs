@@ -9,8 +9,7 @@ use super::{
     Confidence, Inspection, Label, Method,
     explain::{Detail, Trace},
     hosts::{self, Service},
-    ports,
-    protocols::{self, tor},
+    ports, protocols,
     reader::Fault,
     registry::{Dissector, Facts, Finding, Speech, Transport, Verdict},
     said::Said,
@@ -341,9 +340,8 @@ impl Found {
 
     /// The label, with the application that the server's name tells where the payload told none.
     fn inspection(self) -> Inspection {
-        let name = self.facts.server_name.as_ref();
+        let service = self.facts.host().and_then(hosts::service);
         let label = self.label();
-        let service = name.and_then(|name| service(label, name.reveal()));
         let app = service
             .and_then(|service| service.application)
             .filter(|&app| label.app == label.master && app != label.master);
@@ -363,17 +361,6 @@ impl Found {
         }
         inspection
     }
-}
-
-/// The service that a server's name tells: by its domain, or Tor, whose relays make up the names
-/// under which they speak TLS.
-fn service(label: Label, name: &str) -> Option<Service> {
-    let tor = Service {
-        application: Some("Tor"),
-        category: None,
-    };
-    let link = || label.master == "TLS" && tor::is_link_name(name);
-    hosts::service(name).or_else(|| link().then_some(tor))
 }
 
 /// The category that a server's name gives a flow, where it is not the label's: the web's protocols
@@ -523,14 +510,5 @@ mod tests {
         }
         assert_eq!(carried(Label::of("TLS"), hosts::service("apple.com")), None);
         assert_eq!(carried(Label::of("DNS"), None), None);
-    }
-
-    #[test]
-    fn a_name_that_a_relay_made_up_is_tor_s_where_tls_is_spoken() {
-        let name = "www.q4cyamnc6mtokjurvdclt.com";
-        let tor = service(Label::of("TLS"), name).unwrap();
-        assert_eq!(tor.application, Some("Tor"));
-        assert_eq!(service(Label::of("DNS"), name), None);
-        assert_eq!(service(Label::of("TLS"), "www.example.com"), None);
     }
 }

@@ -22,8 +22,6 @@ mod voice;
 mod vpn;
 mod web;
 
-pub(in crate::inspect) use vpn::tor;
-
 /// All families, each with its name. The order decides between two that are not certain.
 pub(crate) static FAMILIES: &[(&str, &[&Dissector])] = &[
     ("web", web::DISSECTORS),

@@ -63,7 +63,8 @@ impl<'a> Reader<'a> {
         self.closed && self.rest.is_empty()
     }
 
-    fn short(&self, part: &'static str) -> Fault {
+    /// Why `part` is not among the bytes that are left: none will follow, or it may still come.
+    pub(crate) fn short(&self, part: &'static str) -> Fault {
         if self.closed {
             Fault::Wrong(part)
         } else {
@@ -135,6 +136,16 @@ impl<'a> Reader<'a> {
     /// Eight bytes, the least significant first.
     pub(crate) fn u64_le(&mut self, part: &'static str) -> Result<u64, Fault> {
         self.array(part).map(u64::from_le_bytes)
+    }
+
+    /// An integer of 1, 2, 4 or 8 bytes, whose first two bits say how many (RFC 9000, section 16).
+    pub(crate) fn variable(&mut self, part: &'static str) -> Result<u64, Fault> {
+        let first = self.u8(part)?;
+        let mut value = u64::from(first & 0x3f);
+        for _ in 1..1 << (first >> 6) {
+            value = value << 8 | u64::from(self.u8(part)?);
+        }
+        Ok(value)
     }
 
     /// Exactly `pattern`, byte for byte.
@@ -263,6 +274,20 @@ mod tests {
         assert_eq!(whole.magic(b"a", "x"), Ok(()));
         assert_eq!(whole.end("y"), Err(Fault::Wrong("y")));
         assert_eq!(whole.u16("z"), Err(Fault::Wrong("z")));
+    }
+
+    #[test]
+    fn the_first_two_bits_of_a_variable_integer_give_its_length() {
+        // RFC 9000, appendix A.1.
+        let read = |bytes| Reader::open(bytes).variable("v");
+        assert_eq!(
+            read(b"\xc2\x19\x7c\x5e\xff\x14\xe8\x8c"),
+            Ok(151_288_809_941_952_652)
+        );
+        assert_eq!(read(b"\x9d\x7f\x3e\x7d"), Ok(494_878_333));
+        assert_eq!(read(b"\x7b\xbd"), Ok(15_293));
+        assert_eq!(read(b"\x25"), Ok(37));
+        assert_eq!(read(b"\x9d\x7f"), Err(Fault::Short("v")));
     }
 
     #[test]

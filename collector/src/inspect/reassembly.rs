@@ -9,6 +9,8 @@ use zeroize::Zeroizing;
 /// first to arrive counts. At most `limit` bytes, zeroed on drop.
 pub(crate) struct Stream {
     limit: usize,
+    /// The most pieces that are taken.
+    most: u8,
     /// Allocated once, for the whole window: growing would leave copies behind that nobody zeroes.
     bytes: Zeroizing<Vec<u8>>,
     /// What is present: sorted, disjoint, never adjacent.
@@ -25,8 +27,14 @@ const LONGEST_PADDING: usize = 6;
 impl Stream {
     /// A window of `limit` bytes; nothing is allocated before the first piece.
     pub(crate) fn new(limit: usize) -> Self {
+        Self::of_pieces(limit, WINDOW_SEGMENTS)
+    }
+
+    /// A window of `limit` bytes that takes `most` pieces: one that the kernel does not sample.
+    pub(crate) fn of_pieces(limit: usize, most: u8) -> Self {
         Self {
             limit,
+            most,
             bytes: Zeroizing::new(Vec::new()),
             present: Vec::new(),
             pieces: 0,
@@ -72,9 +80,9 @@ impl Stream {
         }
     }
 
-    /// The window is full, or the kernel has sampled as many segments as it ever does.
+    /// The window is full, or as many pieces were taken as ever are: no more than the kernel samples.
     pub(crate) fn exhausted(&self) -> bool {
-        self.prefix().len() == self.limit || self.pieces >= WINDOW_SEGMENTS
+        self.prefix().len() == self.limit || self.pieces >= self.most
     }
 
     /// Bytes on the heap.
@@ -85,7 +93,7 @@ impl Stream {
 
     /// Forgets and zeroes all bytes.
     pub(crate) fn clear(&mut self) {
-        *self = Self::new(self.limit);
+        *self = Self::of_pieces(self.limit, self.most);
     }
 
     fn clip<'a>(&self, offset: i32, bytes: &'a [u8]) -> Option<(usize, &'a [u8])> {

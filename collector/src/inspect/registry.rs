@@ -1,7 +1,11 @@
 //! The terms in which dissectors are asked and answer.
 
+use std::net::Ipv4Addr;
+
 use super::{
-    Confidence, Inspection, Label, Method, Sensitive, TlsVersion, reader::Fault, vocabulary,
+    Confidence, Inspection, Label, Method, Sensitive, TlsVersion,
+    reader::{Fault, Reader},
+    vocabulary,
 };
 
 /// One protocol: one file, one entry in the table of its family (`protocols/`).
@@ -83,6 +87,14 @@ impl<'a> Speech<'a> {
     /// One of `ports` stands at either end.
     pub(crate) fn on_ports(&self, ports: &[u16]) -> bool {
         ports.iter().any(|port| self.on_port(*port))
+    }
+
+    /// Over a datagram, which is whole, or over the beginning of a stream.
+    pub(crate) fn reader(&self) -> Reader<'a> {
+        match self.transport {
+            Transport::Tcp => Reader::open(self.bytes),
+            Transport::Udp => Reader::whole(self.bytes),
+        }
     }
 
     /// This side's datagrams, this one included, oldest first.
@@ -168,6 +180,9 @@ impl Finding {
 pub(crate) struct Facts {
     /// The name of the server that is spoken to; it may name the application.
     pub(crate) server_name: Option<Sensitive>,
+    /// A host that the server's certificate is for; it may name the application where the client
+    /// named no server.
+    pub(crate) certificate_host: Option<Sensitive>,
     pub(crate) user_agent: Option<Sensitive>,
     pub(crate) content_type: Option<String>,
     /// The highest that the client offers.
@@ -178,10 +193,20 @@ pub(crate) struct Facts {
 }
 
 impl Facts {
+    /// The host that may name the application: of the server that the client named, or that the
+    /// certificate is for where it named none of the internet.
+    pub(crate) fn host(&self) -> Option<&str> {
+        let named = self.server_name.as_ref().map(Sensitive::reveal);
+        let certified = self.certificate_host.as_ref().map(Sensitive::reveal);
+        let domain = |name: &&str| name.contains('.') && name.parse::<Ipv4Addr>().is_err();
+        named.filter(domain).or(certified)
+    }
+
     /// These facts, and `older` ones where these say nothing.
     pub(crate) fn or(self, older: Self) -> Self {
         Self {
             server_name: self.server_name.or(older.server_name),
+            certificate_host: self.certificate_host.or(older.certificate_host),
             user_agent: self.user_agent.or(older.user_agent),
             content_type: self.content_type.or(older.content_type),
             offered: self.offered.or(older.offered),
@@ -204,6 +229,27 @@ impl Facts {
             tls_version: self.chosen.or(self.offered),
             alpn: self.alpn,
             trace: None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_certificate_speaks_where_the_client_named_no_domain() {
+        let host = |named: Option<&str>| {
+            let facts = Facts {
+                server_name: named.map(Sensitive::new),
+                certificate_host: Some(Sensitive::new("example.net")),
+                ..Facts::default()
+            };
+            facts.host().map(str::to_owned)
+        };
+        assert_eq!(host(Some("example.org")).as_deref(), Some("example.org"));
+        for named in [None, Some("localhost"), Some("192.0.2.1")] {
+            assert_eq!(host(named).as_deref(), Some("example.net"));
         }
     }
 }

@@ -2,4 +2,20 @@
 
 use super::Dissector;
 
-pub(super) static DISSECTORS: &[&Dissector] = &[];
+mod irc;
+mod jabber;
+mod kakaotalk;
+mod oicq;
+mod telegram;
+mod wechat;
+mod whatsapp;
+
+pub(super) static DISSECTORS: &[&Dissector] = &[
+    &whatsapp::DISSECTOR,
+    &jabber::DISSECTOR,
+    &irc::DISSECTOR,
+    &telegram::DISSECTOR,
+    &kakaotalk::DISSECTOR,
+    &wechat::DISSECTOR,
+    &oicq::DISSECTOR,
+];

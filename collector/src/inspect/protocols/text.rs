@@ -9,8 +9,11 @@ use crate::inspect::{
 
 /// With CR and LF; SMTP's limit (RFC 5321, section 4.5.3.1) and no less than the others'.
 pub(super) const LONGEST_LINE: usize = 512;
-/// More lines than a client sends before it asks for TLS.
-const LINES_BEFORE_TLS: usize = 6;
+/// Capabilities may all stand in one line.
+const LONGEST_ANSWER: usize = 2048;
+/// More lines than a client sends before it asks for TLS, and more than a server answers to them.
+const REQUESTS_BEFORE_TLS: usize = 6;
+const ANSWERS_BEFORE_TLS: usize = 48;
 const HANDSHAKE: u8 = 22;
 
 /// `line` begins with `command`, letters in either case, and a space or nothing follows.
@@ -35,38 +38,49 @@ pub(super) fn leads(text: &[u8], words: &[&[u8]]) -> bool {
     words.iter().any(|word| begins(text, word))
 }
 
-/// What the opener's lines come to: a session that goes on in TLS gets the label `secured` and the
-/// facts of the client's hello.
+/// What a side's lines come to: a session that goes on in TLS gets the label `secured` and the facts
+/// of the hello.
 pub(super) fn session(speech: &Speech<'_>, secured: Label) -> Finding {
     let mut reader = Reader::open(speech.bytes);
-    for _ in 0..LINES_BEFORE_TLS {
+    let lines = match speech.from_opener {
+        true => REQUESTS_BEFORE_TLS,
+        false => ANSWERS_BEFORE_TLS,
+    };
+    for _ in 0..lines {
         match reader.rest() {
             [HANDSHAKE, 3, ..] => return in_tls(speech, reader.rest(), secured),
-            [] | [HANDSHAKE] => return undecided(),
+            [] | [HANDSHAKE] => return unfinished(),
             _ => {}
         }
-        match reader.line(LONGEST_LINE, "line") {
+        match reader.line(LONGEST_ANSWER, "line") {
             Ok(_) => {}
-            Err(Fault::Short(_)) => return undecided(),
+            Err(Fault::Short(_)) => return unfinished(),
             Err(Fault::Wrong(_)) => break,
         }
     }
     Finding::default()
 }
 
-fn undecided() -> Finding {
+/// More is to be heard.
+pub(super) fn unfinished() -> Finding {
     Finding {
         more: true,
         ..Finding::default()
     }
 }
 
-fn in_tls(speech: &Speech<'_>, bytes: &[u8], secured: Label) -> Finding {
+/// What TLS says in `bytes`, where a stream has turned to it; an application that it names follows
+/// the protocol `secured`.
+pub(super) fn in_tls(speech: &Speech<'_>, bytes: &[u8], secured: Label) -> Finding {
     let hello = (tls::DISSECTOR.probe)(&Speech { bytes, ..*speech });
     let more = matches!(hello, Err(Fault::Short(_)));
     let finding = hello.unwrap_or_default();
+    let named = finding.label.filter(|label| label.app != label.master);
     Finding {
-        label: Some(secured),
+        label: Some(Label {
+            app: named.map_or(secured.app, |label| label.app),
+            ..secured
+        }),
         more: finding.more || more,
         ..finding
     }

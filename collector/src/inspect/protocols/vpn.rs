@@ -2,7 +2,6 @@
 
 use super::Dissector;
 
-mod cisco;
 pub(super) mod dnscrypt;
 mod ipsec;
 mod l2tp;
@@ -11,14 +10,12 @@ mod pptp;
 mod softether;
 mod tailscale;
 mod tinc;
-pub(in crate::inspect) mod tor;
 mod wireguard;
 
 pub(super) static DISSECTORS: &[&Dissector] = &[
     &tailscale::DISSECTOR,
     &dnscrypt::DISSECTOR,
     &ipsec::DISSECTOR,
-    &cisco::DISSECTOR,
     &l2tp::DISSECTOR,
     &pptp::DISSECTOR,
     &tinc::DISSECTOR,

@@ -5,7 +5,7 @@ use crate::inspect::{
     Label,
     protocols::text::{self, LONGEST_LINE},
     reader::{Fault, Reader},
-    registry::{Dissector, Finding, Speech, Transport, Verdict},
+    registry::{Dissector, Speech, Transport, Verdict},
 };
 
 pub(super) static DISSECTOR: Dissector = Dissector {
@@ -39,9 +39,9 @@ fn probe(speech: &Speech<'_>) -> Verdict {
     let line = reader.line(LONGEST_LINE, "first line")?;
     if let Some(b'1' | b'2' | b'4') = line.first() {
         greeting(speech, line)?;
-        return Ok(Finding::default());
+    } else {
+        command(speech, line)?;
     }
-    command(speech, line)?;
     Ok(text::session(speech, Label::of("FTPS")))
 }
 
@@ -57,7 +57,14 @@ fn greeting(speech: &Speech<'_>, line: &[u8]) -> Result<(), Fault> {
     Reader::require(formed, "greeting")?;
     let other = text::mentions(line, &["ESMTP", "SMTP", "VMware"]);
     Reader::require(!other, "FTP greeting")?;
-    Reader::require(names_ftp(line) || speech.on_port(PORT), "FTP greeting")
+    if names_ftp(line) || speech.on_port(PORT) {
+        return Ok(());
+    }
+    // The client's command may tell.
+    match Reader::open(speech.other.bytes).literal(b"USER ", "command") {
+        Err(Fault::Wrong(_)) => Err(Fault::Wrong("FTP greeting")),
+        judged => judged,
+    }
 }
 
 /// Servers write their names around it: vsFTPd, ProFTPD, Pure-FTPd; FileZilla does not.
@@ -68,8 +75,14 @@ fn names_ftp(line: &[u8]) -> bool {
 }
 
 fn command(speech: &Speech<'_>, line: &[u8]) -> Result<(), Fault> {
-    let shared = text::leads(line, SHARED) && speech.on_port(PORT);
-    Reader::require(shared || text::leads(line, OWN), "command")
+    if text::leads(line, OWN) {
+        return Ok(());
+    }
+    Reader::require(text::leads(line, SHARED), "command")?;
+    if speech.on_port(PORT) {
+        return Ok(());
+    }
+    Reader::open(speech.other.bytes).magic(b"220", "greeting")
 }
 
 #[cfg(test)]
@@ -101,6 +114,15 @@ mod tests {
             ],
             "FTPS",
         ),
+        Talk::tcp(
+            2121,
+            &[
+                Responder(b"220 Welcome\r\n"),
+                Opener(b"USER anonymous\r\n"),
+                Responder(b"331 Password\r\n"),
+            ],
+            "FTP_CONTROL",
+        ),
     ];
 
     fn certain(port: u16, bytes: &[u8]) -> bool {
@@ -119,6 +141,7 @@ mod tests {
         assert!(certain(21, b"USER anonymous\r\n"));
         assert!(!certain(110, b"USER mrose\r\n"));
         assert!(certain(2121, b"AUTH TLS\r\n"));
+        assert!(!certain(2121, b"USER anonymous\r\n"));
         assert!(!certain(2121, b"FEATURE\r\n"));
     }
 }

@@ -1,5 +1,6 @@
-//! Lustre by the magic numbers of its network layer (LNet, `lnet-idl.h` of Lustre): the request for
-//! a connection and the greeting, in either byte order.
+//! Lustre by the magic numbers of its network layer (LNet, `lnet-idl.h` and `socklnd.h` of Lustre):
+//! the request for a connection and the greeting, in either byte order; on its port by the head of
+//! a message, with no checksum.
 
 use crate::inspect::{
     Label,
@@ -16,13 +17,21 @@ pub(super) static DISSECTOR: Dissector = Dissector {
     talks: tests::TALKS,
 };
 
-/// Of the acceptor, of TCP and of any network.
-const MAGIC: [u32; 3] = [0xacce_7100, 0xeebc_0ded, 0x4572_6963];
+const PORT: u16 = 988;
+/// Of the acceptor and of the network over TCP.
+const MAGIC: [u32; 2] = [0xacce_7100, 0xeebc_0ded];
+/// A message without content, and one of the network's.
+const MESSAGES: [u32; 2] = [0xc0, 0xc1];
 
 fn probe(speech: &Speech<'_>) -> Verdict {
-    let magic = Reader::open(speech.bytes).u32("magic number")?;
-    let known = MAGIC.contains(&magic) || MAGIC.contains(&magic.swap_bytes());
-    Reader::require(known, "magic number")?;
+    let mut reader = Reader::open(speech.bytes);
+    let first = reader.u32_le("magic number")?;
+    if MAGIC.contains(&first) || MAGIC.contains(&first.swap_bytes()) {
+        return Ok(Finding::default());
+    }
+    let message = MESSAGES.contains(&first) && speech.on_port(PORT);
+    Reader::require(message, "magic number")?;
+    Reader::require(reader.u32_le("checksum")? == 0, "checksum")?;
     Ok(Finding::default())
 }
 
@@ -42,6 +51,13 @@ mod tests {
         ],
         "Lustre",
     )];
+
+    #[test]
+    fn a_message_counts_on_the_port_only() {
+        let bytes = b"\xc1\0\0\0\0\0\0\0";
+        assert!(probe(&Speech::stream(988, bytes, false)).is_ok());
+        assert!(probe(&Speech::stream(4000, bytes, false)).is_err());
+    }
 
     #[test]
     fn another_number_is_not_lustre() {

@@ -5,7 +5,7 @@ use crate::inspect::{
     Label,
     protocols::text::{self, LONGEST_LINE},
     reader::{Fault, Reader},
-    registry::{Dissector, Finding, Speech, Transport, Verdict},
+    registry::{Dissector, Speech, Transport, Verdict},
 };
 
 pub(super) static DISSECTOR: Dissector = Dissector {
@@ -34,9 +34,9 @@ const COMMANDS: &[&[u8]] = &[
 fn probe(speech: &Speech<'_>) -> Verdict {
     if speech.bytes.first() == Some(&b'*') {
         greeting(speech.bytes)?;
-        return Ok(Finding::default());
+    } else {
+        command(speech)?;
     }
-    command(speech)?;
     Ok(text::session(speech, Label::of("IMAPS")))
 }
 

@@ -5,7 +5,7 @@ use crate::inspect::{
     Label,
     protocols::text::{self, LONGEST_LINE},
     reader::{Fault, Reader},
-    registry::{Dissector, Finding, Speech, Transport, Verdict},
+    registry::{Dissector, Speech, Transport, Verdict},
 };
 
 pub(super) static DISSECTOR: Dissector = Dissector {
@@ -22,9 +22,9 @@ const PORT: u16 = 110;
 fn probe(speech: &Speech<'_>) -> Verdict {
     if let Some(b'+' | b'-') = speech.bytes.first() {
         greeting(speech)?;
-        return Ok(Finding::default());
+    } else {
+        command(speech)?;
     }
-    command(speech)?;
     Ok(text::session(speech, Label::of("POPS")))
 }
 
@@ -36,10 +36,18 @@ fn greeting(speech: &Speech<'_>) -> Result<(), Fault> {
     Reader::require(text::leads(line, &[b"+OK", b"-ERR"]), "greeting")?;
     let stamped = line.ends_with(b">") && line.contains(&b'<') && line.contains(&b'@');
     let named = text::mentions(line, &["POP3", "POP"]);
-    Reader::require(stamped || named || speech.on_port(PORT), "POP3 greeting")
+    if stamped || named || speech.on_port(PORT) {
+        return Ok(());
+    }
+    // The client's command may tell.
+    match Reader::open(speech.other.bytes).literal(b"USER ", "command") {
+        Err(Fault::Wrong(_)) => Err(Fault::Wrong("POP3 greeting")),
+        judged => judged,
+    }
 }
 
-/// A command that nobody else has; `USER` and the like are FTP's too, so they need the port.
+/// A command that nobody else has; `USER` and the like are FTP's too, so they need the port or the
+/// server's greeting.
 fn command(speech: &Speech<'_>) -> Result<(), Fault> {
     let mut reader = Reader::open(speech.bytes);
     let line = reader.line(LONGEST_LINE, "command")?;
@@ -47,7 +55,11 @@ fn command(speech: &Speech<'_>) -> Result<(), Fault> {
         return Ok(());
     }
     let shared = text::leads(line, &[b"USER", b"AUTH", b"NOOP", b"QUIT"]);
-    Reader::require(shared && speech.on_port(PORT), "command")
+    Reader::require(shared, "command")?;
+    if speech.on_port(PORT) {
+        return Ok(());
+    }
+    Reader::open(speech.other.bytes).magic(b"+OK", "greeting")
 }
 
 #[cfg(test)]
@@ -80,6 +92,11 @@ mod tests {
                 Opener(b"\x16\x03\x01\x01\x06\x01\0\x01\x02\x03\x03"),
             ],
             "POPS",
+        ),
+        Talk::tcp(
+            1110,
+            &[Responder(b"+OK ready\r\n"), Opener(b"USER mrose\r\n")],
+            "POP3",
         ),
     ];
 

@@ -5,7 +5,7 @@ use crate::inspect::{
     Label,
     protocols::text::{self, LONGEST_LINE},
     reader::{Fault, Reader},
-    registry::{Dissector, Finding, Speech, Transport, Verdict},
+    registry::{Dissector, Speech, Transport, Verdict},
 };
 
 pub(super) static DISSECTOR: Dissector = Dissector {
@@ -23,9 +23,9 @@ const PORTS: [u16; 3] = [25, 587, 2525];
 fn probe(speech: &Speech<'_>) -> Verdict {
     if let Some(b'2' | b'5') = speech.bytes.first() {
         greeting(speech)?;
-        return Ok(Finding::default());
+    } else {
+        hello(speech.bytes)?;
     }
-    hello(speech.bytes)?;
     Ok(text::session(speech, Label::of("SMTPS")))
 }
 

@@ -4,6 +4,7 @@
 
 use crate::inspect::{
     Label,
+    protocols::text,
     reader::{Fault, Reader},
     registry::{Dissector, Finding, Speech, Transport, Verdict},
 };
@@ -37,25 +38,19 @@ fn probe(speech: &Speech<'_>) -> Verdict {
     }
 }
 
-/// The answer alone leaves open whether TLS follows; the request's side shows it.
+/// What either side says behind its connection message shows whether they go on in TLS.
 fn connection(speech: &Speech<'_>) -> Verdict {
     let mut reader = Reader::open(speech.bytes);
-    let kind = message(&mut reader, speech.on_port(PORT))?;
-    if kind == CONNECTION_CONFIRM {
-        return Ok(Finding::default());
-    }
+    message(&mut reader, speech.on_port(PORT))?;
     Ok(match reader.rest() {
-        [HANDSHAKE, 3, ..] => Finding::of(OVER_TLS),
-        [] | [HANDSHAKE] => Finding {
-            more: true,
-            ..Finding::default()
-        },
+        [HANDSHAKE, 3, ..] => text::in_tls(speech, reader.rest(), OVER_TLS),
+        [] | [HANDSHAKE] => text::unfinished(),
         _ => Finding::default(),
     })
 }
 
-/// TPKT (RFC 1006) around a connection message; its type.
-fn message(reader: &mut Reader<'_>, on_port: bool) -> Result<u8, Fault> {
+/// TPKT (RFC 1006) around a connection message.
+fn message(reader: &mut Reader<'_>, on_port: bool) -> Result<(), Fault> {
     reader.magic(&[3, 0], "TPKT version")?;
     let length = usize::from(reader.u16("TPKT length")?);
     Reader::require((11..=512).contains(&length), "TPKT length")?;
@@ -67,8 +62,7 @@ fn message(reader: &mut Reader<'_>, on_port: bool) -> Result<u8, Fault> {
     Reader::require(known, "X.224 type")?;
     body.take(4, "references")?;
     Reader::require(body.u8("class")? == 0, "class")?;
-    user_data(body, kind, on_port)?;
-    Ok(kind)
+    user_data(body, kind, on_port)
 }
 
 /// Others use X.224 too, and put parameters here; nobody else has nothing at all on RDP's port.

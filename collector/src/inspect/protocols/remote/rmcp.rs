@@ -1,4 +1,4 @@
-//! RMCP with ASF and IPMI in it (DSP0136, section 3.2.2; IPMI 2.0, section 13.1.3) on its ports.
+//! RMCP with ASF and IPMI in it (DSP0136, section 3.2.2; IPMI 2.0, section 13.1.3).
 
 use crate::inspect::{
     Label,
@@ -23,11 +23,12 @@ const ASF: u8 = 6;
 const IPMI: u8 = 7;
 
 fn probe(speech: &Speech<'_>) -> Verdict {
-    Reader::require(speech.on_ports(PORTS), "RMCP port")?;
     let mut reader = Reader::whole(speech.bytes);
     reader.magic(&[VERSION, 0], "version")?;
     reader.u8("sequence number")?;
     let class = reader.u8("class")?;
+    // The number of ASF is proof enough, the other classes are not.
+    Reader::require(class == ASF || speech.on_ports(PORTS), "RMCP port")?;
     match class & !ACKNOWLEDGEMENT {
         ASF | IPMI if class & ACKNOWLEDGEMENT != 0 => reader.end("acknowledgement")?,
         // The enterprise number of ASF.
@@ -71,6 +72,6 @@ mod tests {
     #[test]
     fn another_class_or_port_is_not_rmcp() {
         assert!(probe(&Speech::datagram(623, b"\x06\0\xff\x05\0\0\x11\xbe")).is_err());
-        assert!(probe(&Speech::datagram(4000, b"\x06\0\xff\x06\0\0\x11\xbe")).is_err());
+        assert!(probe(&Speech::datagram(4000, b"\x06\0\xff\x07\0\0\0\0")).is_err());
     }
 }

@@ -25,6 +25,7 @@ fn probe(speech: &Speech<'_>) -> Verdict {
     let mut reader = Reader::open(speech.bytes);
     let query = reader.line(256, "query")?;
     Reader::require(!query.is_empty(), "query")?;
+    reader.end("end of query")?;
     Ok(Finding::likely())
 }
 
@@ -49,5 +50,6 @@ mod tests {
     fn a_line_elsewhere_is_not_whois() {
         assert!(probe(&Speech::stream(4000, b"example.org\r\n", false)).is_err());
         assert!(probe(&Speech::stream(43, b"\r\n", false)).is_err());
+        assert!(probe(&Speech::stream(43, b"a\nb", false)).is_err());
     }
 }

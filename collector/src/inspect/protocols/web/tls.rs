@@ -1,14 +1,20 @@
-//! TLS 1.0 to 1.3 (RFC 2246, 4346, 5246, 8446) by its hellos, with server name (RFC 6066), ALPN
-//! (RFC 7301) and version; in mid-stream by its chain of records.
+//! TLS 1.0 to 1.3 (RFC 2246, 4346, 5246, 8446) by its hellos, with what [`hello`] reads in them; up
+//! to TLS 1.2 by the certificate too; in the form of [`sslv2`]; in mid-stream by its chain of records.
 //!
-//! A hello may span segments, which reassembly joins, and records, which [`message`] joins.
+//! A hello may span segments, which reassembly joins, and records, which [`join_records`] joins.
 
 use zeroize::Zeroizing;
 
 use crate::inspect::{
-    Label, Sensitive, TlsVersion,
+    Label, TlsVersion,
     reader::{Fault, Reader},
-    registry::{Dissector, Facts, Finding, Speech, Transport, Verdict},
+    registry::{Dissector, Finding, Speech, Transport, Verdict},
+};
+
+use super::{
+    certificate,
+    hello::{self, CLIENT_HELLO, Carrier, SERVER_HELLO},
+    sslv2, tor,
 };
 
 pub(in crate::inspect::protocols) static DISSECTOR: Dissector = Dissector {
@@ -28,6 +34,7 @@ const BY_PORT: &[(u16, Label)] = &[
     (110, Label::of("POPS")),
     (143, Label::of("IMAPS")),
     (465, Label::of("SMTPS")),
+    (585, Label::of("IMAPS")),
     (587, Label::of("SMTPS")),
     (853, DNS_OVER_TLS),
     (989, Label::of("FTPS")),
@@ -36,75 +43,65 @@ const BY_PORT: &[(u16, Label)] = &[
     (995, Label::of("POPS")),
 ];
 
+/// Application protocols (RFC 7301) whose form over TLS has a label of its own.
+const BY_ALPN: &[(&str, Label)] = &[
+    ("dot", DNS_OVER_TLS),
+    ("ftp", Label::of("FTPS")),
+    ("imap", Label::of("IMAPS")),
+    ("pop3", Label::of("POPS")),
+];
+
 const DNS_OVER_TLS: Label = Label {
     master: "TLS",
     app: "DoH_DoT",
 };
 
-/// Protocol identifiers that IANA lists, which are all that may be written.
-const ALPN: &[&str] = &[
-    "acme-tls/1",
-    "c-webrtc",
-    "coap",
-    "dot",
-    "ftp",
-    "h2",
-    "h3",
-    "http/0.9",
-    "http/1.0",
-    "http/1.1",
-    "imap",
-    "irc",
-    "managesieve",
-    "mqtt",
-    "nntp",
-    "ntske/1",
-    "pop3",
-    "postgresql",
-    "smb",
-    "spdy/1",
-    "spdy/2",
-    "spdy/3",
-    "stun.nat-discovery",
-    "stun.turn",
-    "sunrpc",
-    "tds/8.0",
-    "webrtc",
-    "xmpp-client",
-    "xmpp-server",
-];
+const TOR: Label = Label {
+    master: "TLS",
+    app: "Tor",
+};
 
 const CHANGE_CIPHER_SPEC: u8 = 20;
 const ALERT: u8 = 21;
 const HANDSHAKE: u8 = 22;
 const APPLICATION_DATA: u8 = 23;
-const CLIENT_HELLO: u8 = 1;
-const SERVER_HELLO: u8 = 2;
-const SERVER_NAME: u16 = 0;
-const APPLICATION_LAYER_PROTOCOL_NEGOTIATION: u16 = 16;
-const SUPPORTED_VERSIONS: u16 = 43;
 
 /// Plain and encrypted records (RFC 8446, sections 5.1 and 5.2; RFC 5246, section 6.2.3).
 const PLAIN_RECORD: usize = 1 << 14;
 const SEALED_RECORD: usize = PLAIN_RECORD + 2048;
-/// The most that the fields of a client hello add up to.
-const LONGEST_HELLO: u32 = 2 + 32 + 33 + 65_537 + 256 + 65_537;
 
 fn probe(speech: &Speech<'_>) -> Verdict {
-    let mut finding = match speech.bytes {
-        [HANDSHAKE, _, _, _, _, CLIENT_HELLO | SERVER_HELLO, ..] => hello(speech)?,
-        _ => records(speech).map(|()| Finding::default())?,
+    let verdict = match speech.bytes {
+        [HANDSHAKE, _, _, _, _, CLIENT_HELLO | SERVER_HELLO, ..] => hello(speech),
+        [0x80..=0xff, ..] => sslv2::hello(speech.bytes),
+        _ => records(speech).map(|()| Finding::default()),
     };
-    finding.label = label(speech.port, finding.facts.alpn);
+    let mut finding = match verdict {
+        // The first record goes on behind all that is ever heard.
+        Err(Fault::Short(_)) if speech.finished && begins_record(speech.bytes) => Finding::likely(),
+        verdict => verdict?,
+    };
+    let by_service = label(speech, finding.facts.alpn);
+    finding.label = match (finding.label, by_service) {
+        (Some(found), Some(service)) => Some(Label {
+            master: service.master,
+            ..found
+        }),
+        (found, service) => found.or(service),
+    };
     Ok(finding)
 }
 
-fn label(port: u16, alpn: Option<&str>) -> Option<Label> {
-    if alpn == Some("dot") {
-        return Some(DNS_OVER_TLS);
-    }
-    let (_, label) = BY_PORT.iter().find(|(listed, _)| *listed == port)?;
-    Some(*label)
+fn begins_record(bytes: &[u8]) -> bool {
+    record_header(&mut Reader::open(bytes), SEALED_RECORD).is_ok()
+}
+
+/// What the protocol over TLS has as a label of its own.
+fn label(speech: &Speech<'_>, alpn: Option<&str>) -> Option<Label> {
+    let by_alpn = BY_ALPN.iter().find(|(listed, _)| Some(*listed) == alpn);
+    let by_port = || BY_PORT.iter().find(|(listed, _)| speech.on_port(*listed));
+    let label = by_alpn.map(|(_, label)| *label);
+    label.or_else(|| by_port().map(|(_, label)| *label))
 }
 
 /// The header of a record: its type and its length, of at most `limit` bytes.
@@ -134,35 +131,83 @@ fn records(speech: &Speech<'_>) -> Result<(), Fault> {
     record_header(&mut reader, SEALED_RECORD).map(|_| ())
 }
 
-/// The handshake message at the start of `bytes`, as much of it as is here: its type and its body.
-/// A message that spans records is joined in `joined`.
-fn message<'a>(bytes: &'a [u8], joined: &'a mut Vec<u8>) -> Result<(u8, Reader<'a>), Fault> {
-    let mut reader = Reader::open(join_records(bytes, joined)?);
-    let kind = reader.u8("handshake type")?;
-    let length = reader.u24("handshake length")?;
-    Reader::require((38..=LONGEST_HELLO).contains(&length), "handshake length")?;
-    let length = usize::try_from(length).unwrap_or(usize::MAX);
-    Ok((kind, reader.part(length, "handshake message")?))
+/// A hello that may span records, and the certificate behind it where that may be in clear.
+fn hello(speech: &Speech<'_>) -> Verdict {
+    let mut joined = Zeroizing::new(Vec::new());
+    let mut stream = Reader::open(speech.bytes);
+    let mut handshake = join_records(&mut stream, &mut joined)?;
+    let (kind, length) = hello::message_head(&mut handshake)?;
+    let body = handshake.part(length, "handshake message")?;
+    let mut finding = hello::read(kind, body, Carrier::Stream, speech.finished)?;
+    if !finding.more && tor::in_client_hello(&finding.facts) {
+        finding.label = Some(TOR);
+    }
+    if !finding.more && certificate_is_clear(&finding) {
+        if handshake.rest().is_empty() {
+            handshake = stream;
+            let next = next_handshake(&mut handshake);
+            certificate(next, kind, &mut finding);
+        } else {
+            certificate(Ok(handshake), kind, &mut finding);
+        }
+    }
+    Ok(finding)
 }
 
-/// The fragments of the leading handshake records, joined only where there are several.
-fn join_records<'a>(bytes: &'a [u8], joined: &'a mut Vec<u8>) -> Result<&'a [u8], Fault> {
-    let mut reader = Reader::open(bytes);
-    let (_, length) = record_header(&mut reader, PLAIN_RECORD)?;
-    let first = reader.part(length, "record")?.rest();
-    if first.len() < length || message_fits(first) {
-        return Ok(first);
+/// Up to TLS 1.2. Of a client the certificate matters only where it names no server: few do not,
+/// and fewer have a certificate.
+fn certificate_is_clear(hello: &Finding) -> bool {
+    let facts = &hello.facts;
+    let older = |version| version < TlsVersion::Tls13;
+    let anonymous = facts.offered.is_some_and(older) && facts.server_name.is_none();
+    anonymous || facts.chosen.is_some_and(older)
+}
+
+/// The next record's fragment, if it is of a handshake.
+fn next_handshake<'a>(stream: &mut Reader<'a>) -> Result<Reader<'a>, Fault> {
+    let (kind, length) = record_header(stream, PLAIN_RECORD)?;
+    Reader::require(kind == HANDSHAKE, "record type")?;
+    stream.part(length, "record")
+}
+
+/// Adds what the certificate at the start of `handshake` tells.
+fn certificate(handshake: Result<Reader<'_>, Fault>, hello: u8, finding: &mut Finding) {
+    let read = handshake.and_then(|mut handshake| {
+        let (kind, length) = hello::message_head(&mut handshake)?;
+        Reader::require(kind == certificate::MESSAGE, "handshake type")?;
+        certificate::holder(handshake.part(length, "certificate message")?)
+    });
+    match read {
+        Ok(holder) => {
+            finding.more = holder.more;
+            let application = holder.application.map(|app| Label { master: "TLS", app });
+            finding.label = application.or(finding.label);
+            if hello == SERVER_HELLO {
+                finding.facts.certificate_host = holder.host;
+            }
+        }
+        Err(Fault::Short(_)) => finding.more = true,
+        Err(Fault::Wrong(_)) => {}
+    }
+}
+
+/// The fragment of the leading handshake record; where its message goes on in the records behind
+/// it, the fragments of all that are here, joined in `joined`.
+fn join_records<'a>(stream: &mut Reader<'a>, joined: &'a mut Vec<u8>) -> Result<Reader<'a>, Fault> {
+    let (_, length) = record_header(stream, PLAIN_RECORD)?;
+    let first = stream.part(length, "record")?;
+    if first.rest().len() < length || message_fits(first.rest()) {
+        return Ok(Reader::open(first.rest()));
     }
     // One allocation for the longest outcome, so that growing leaves no copy behind.
-    joined.reserve_exact(bytes.len());
-    joined.extend_from_slice(first);
-    while let Ok((HANDSHAKE, length)) = record_header(&mut reader, PLAIN_RECORD) {
-        let Ok(fragment) = reader.part(length, "record") else {
-            break;
-        };
+    joined.reserve_exact(length + stream.rest().len());
+    joined.extend_from_slice(first.rest());
+    let mut ahead = *stream;
+    while let Ok(fragment) = next_handshake(&mut ahead) {
         joined.extend_from_slice(fragment.rest());
+        *stream = ahead;
     }
-    Ok(joined)
+    Ok(Reader::open(joined))
 }
 
 fn message_fits(fragment: &[u8]) -> bool {
@@ -171,170 +216,15 @@ fn message_fits(fragment: &[u8]) -> bool {
     length.is_ok_and(|length| reader.rest().len() >= usize::try_from(length).unwrap_or(usize::MAX))
 }
 
-/// A hello. Its fixed part decides; what is wrong behind that costs only the facts behind it.
-fn hello(speech: &Speech<'_>) -> Result<Finding, Fault> {
-    let mut joined = Zeroizing::new(Vec::new());
-    let (kind, mut body) = message(speech.bytes, &mut joined)?;
-    let mut facts = Facts::default();
-    let (legacy, read) = match kind {
-        CLIENT_HELLO => (
-            client_fixed_part(&mut body)?,
-            extensions(&mut body, |kind, data| {
-                client_extension(&mut facts, kind, data)
-            }),
-        ),
-        SERVER_HELLO => (
-            server_fixed_part(&mut body)?,
-            extensions(&mut body, |kind, data| {
-                server_extension(&mut facts, kind, data)
-            }),
-        ),
-        _ => return Err(Fault::Wrong("handshake type")),
-    };
-    let more = matches!(read, Err(Fault::Short(_)));
-    // Without supported_versions the older field counts, once that is known to be absent.
-    if !more || speech.finished {
-        let field = if kind == CLIENT_HELLO {
-            &mut facts.offered
-        } else {
-            &mut facts.chosen
-        };
-        *field = field.or(version(legacy));
-    }
-    Ok(Finding {
-        facts,
-        more,
-        ..Finding::default()
-    })
-}
-
-fn legacy_version(body: &mut Reader<'_>) -> Result<u16, Fault> {
-    let legacy = body.u16("legacy version")?;
-    Reader::require((0x0300..=0x0304).contains(&legacy), "legacy version")?;
-    body.take(32, "random")?;
-    let session = usize::from(body.u8("session id")?);
-    Reader::require(session <= 32, "session id")?;
-    body.take(session, "session id")?;
-    Ok(legacy)
-}
-
-fn client_fixed_part(body: &mut Reader<'_>) -> Result<u16, Fault> {
-    let legacy = legacy_version(body)?;
-    let suites = usize::from(body.u16("cipher suites")?);
-    Reader::require(suites >= 2 && suites.is_multiple_of(2), "cipher suites")?;
-    body.take(suites, "cipher suites")?;
-    let methods = usize::from(body.u8("compression methods")?);
-    let methods = body.take(methods, "compression methods")?;
-    Reader::require(methods.contains(&0), "compression methods")?;
-    Ok(legacy)
-}
-
-fn server_fixed_part(body: &mut Reader<'_>) -> Result<u16, Fault> {
-    let legacy = legacy_version(body)?;
-    body.u16("cipher suite")?;
-    // Null, or DEFLATE (RFC 3749).
-    Reader::require(body.u8("compression method")? <= 1, "compression method")?;
-    Ok(legacy)
-}
-
-/// Hands each extension to `each` until the list ends. A hello may have none (RFC 5246, 7.4.1.2).
-fn extensions(
-    body: &mut Reader<'_>,
-    mut each: impl FnMut(u16, Reader<'_>) -> Result<(), Fault>,
-) -> Result<(), Fault> {
-    if body.at_end() {
-        return Ok(());
-    }
-    let mut list = body.part16("extensions")?;
-    while !list.at_end() {
-        let kind = list.u16("extension type")?;
-        each(kind, list.part16("extension")?)?;
-    }
-    Ok(())
-}
-
-fn client_extension(facts: &mut Facts, kind: u16, mut data: Reader<'_>) -> Result<(), Fault> {
-    match kind {
-        SERVER_NAME if !data.at_end() => {
-            facts.server_name = server_name(&mut data)?;
-        }
-        APPLICATION_LAYER_PROTOCOL_NEGOTIATION => {
-            facts.alpn = first_listed_protocol(&mut data)?;
-        }
-        SUPPORTED_VERSIONS => {
-            let mut list = data.part8("supported versions")?;
-            let mut highest = None;
-            while !list.at_end() {
-                highest = highest.max(version(list.u16("supported version")?));
-            }
-            facts.offered = highest;
-        }
-        _ => skip(&mut data)?,
-    }
-    Ok(())
-}
-
-fn server_extension(facts: &mut Facts, kind: u16, mut data: Reader<'_>) -> Result<(), Fault> {
-    if kind == SUPPORTED_VERSIONS {
-        facts.chosen = version(data.u16("selected version")?);
-        return Ok(());
-    }
-    skip(&mut data)
-}
-
-/// Short where the extension is not all here.
-fn skip(data: &mut Reader<'_>) -> Result<(), Fault> {
-    let here = data.rest().len();
-    data.take(here, "extension")?;
-    if data.at_end() {
-        return Ok(());
-    }
-    Err(Fault::Short("extension"))
-}
-
-/// The first host name (RFC 6066, section 3), if it is one.
-fn server_name(data: &mut Reader<'_>) -> Result<Option<Sensitive>, Fault> {
-    let mut list = data.part16("server name list")?;
-    Reader::require(list.u8("name type")? == 0, "name type")?;
-    let length = usize::from(list.u16("host name")?);
-    let name = list.take(length, "host name")?;
-    let plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"-._".contains(byte);
-    let sound = (1..=255).contains(&name.len()) && name.iter().all(plain);
-    let text = std::str::from_utf8(name).ok().filter(|_| sound);
-    Ok(text.map(|text| Sensitive::new(text.to_ascii_lowercase())))
-}
-
-fn first_listed_protocol(data: &mut Reader<'_>) -> Result<Option<&'static str>, Fault> {
-    let mut list = data.part16("protocol name list")?;
-    let mut found = None;
-    while !list.at_end() {
-        let length = usize::from(list.u8("protocol name")?);
-        let name = list.take(length, "protocol name")?;
-        let listed = ALPN.iter().find(|listed| listed.as_bytes() == name);
-        found = found.or(listed.copied());
-    }
-    Ok(found.or(Some("other")))
-}
-
-/// `None` for what is no version, such as the values of RFC 8701 that keep servers tolerant.
-fn version(number: u16) -> Option<TlsVersion> {
-    match number {
-        0x0300 => Some(TlsVersion::Ssl30),
-        0x0301 => Some(TlsVersion::Tls10),
-        0x0302 => Some(TlsVersion::Tls11),
-        0x0303 => Some(TlsVersion::Tls12),
-        // The drafts of TLS 1.3 (draft-ietf-tls-tls13-28, section 4.2.1.1).
-        0x0304 | 0x7f0e..=0x7f1c => Some(TlsVersion::Tls13),
-        _ => None,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::inspect::tests::{
-        Talk,
-        Turn::{self, Opener, Responder},
+    use crate::inspect::{
+        Sensitive,
+        tests::{
+            Talk,
+            Turn::{self, Opener, Responder},
+        },
     };
 
     /// Both sides of `openssl s_client -servername www.example.org -alpn h2,http/1.1` (OpenSSL 3.0)
@@ -350,6 +240,7 @@ mod tests {
         Talk::tcp(443, TLS12, "TLS"),
         Talk::tcp(443, TLS13, "TLS"),
         Talk::tcp(465, TLS13, "SMTPS"),
+        Talk::tcp(443, sslv2::tests::TURNS, "TLS"),
     ];
 
     fn certain(port: u16, bytes: &[u8]) -> Option<Finding> {
@@ -414,8 +305,9 @@ mod tests {
         let records = b"\x17\x03\x03\0\x03abc\x17\x03\x03\0\x20";
         assert!(certain(443, records).is_some());
         assert!(certain(443, &records[..8]).is_none());
-        assert!(judge(443, &records[..8], true).is_some());
-        assert!(judge(443, &records[..7], true).is_none());
+        assert!(!judge(443, &records[..8], true).unwrap().likely);
+        assert!(judge(443, &records[..7], true).unwrap().likely);
+        assert!(judge(443, &records[..4], true).is_none());
         assert!(certain(443, b"\x15\x03\x03\0\x02\x02\x28").is_some());
         assert!(certain(443, b"\x17\x03\x03\0\x03abcdefghijk").is_none());
     }
@@ -445,8 +337,37 @@ mod tests {
     }
 
     #[test]
+    fn up_to_tls_1_2_the_certificate_gives_its_host() {
+        let host = |bytes: &[u8]| {
+            let finding = certain(443, bytes).unwrap();
+            let host = finding.facts.certificate_host;
+            (host.map(|host| host.reveal().to_owned()), finding.more)
+        };
+        let expected = (Some("example.org".to_owned()), false);
+        assert_eq!(host(TLS12_SERVER), expected);
+        assert_eq!(host(TLS13_SERVER), (None, false));
+        let length = usize::from(u16::from_be_bytes([TLS12_SERVER[3], TLS12_SERVER[4]]));
+        assert_eq!(host(&TLS12_SERVER[..5 + length]), (None, true));
+
+        let small = in_small_records(TLS12_SERVER, 30);
+        let rest = &TLS12_SERVER[5 + length..];
+        assert_eq!(host(&[&small, rest].concat()), expected);
+    }
+
+    #[test]
+    fn a_resumed_session_has_no_certificate_to_await() {
+        let length = usize::from(u16::from_be_bytes([TLS12_SERVER[3], TLS12_SERVER[4]]));
+        let resumed = [&TLS12_SERVER[..5 + length], b"\x14\x03\x03\0\x01\x01"].concat();
+        let finding = certain(443, &resumed).unwrap();
+        assert!(finding.facts.certificate_host.is_none() && !finding.more);
+    }
+
+    #[test]
     fn ports_and_protocol_names_refine_the_label() {
-        let named = |port, alpn| label(port, alpn).map(|label| label.to_string());
+        let named = |port, alpn| {
+            let label = label(&Speech::stream(port, b"", false), alpn);
+            label.map(|label| label.to_string())
+        };
         assert_eq!(named(993, None).as_deref(), Some("IMAPS"));
         assert_eq!(named(853, None).as_deref(), Some("TLS.DoH_DoT"));
         assert_eq!(named(8853, Some("dot")).as_deref(), Some("TLS.DoH_DoT"));
