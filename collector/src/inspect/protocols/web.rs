@@ -16,6 +16,7 @@ mod socks;
 mod sslv2;
 pub(super) mod tls;
 mod tor;
+mod websocket;
 
 pub(super) static DISSECTORS: &[&Dissector] = &[
     &tls::DISSECTOR,
@@ -26,4 +27,5 @@ pub(super) static DISSECTORS: &[&Dissector] = &[
     &haproxy::DISSECTOR,
     &socks::DISSECTOR,
     &json_rpc::DISSECTOR,
+    &websocket::DISSECTOR,
 ];

@@ -2,18 +2,23 @@
 //! fields that a protocol or a program names itself with.
 
 use super::{head::Head, http::RequestLine};
-use crate::inspect::{Label, registry::Finding};
+use crate::inspect::{Label, Sensitive, hosts, registry::Finding};
 
 const HTTP: &str = "HTTP";
 
-/// Of a request.
-pub(super) fn of_request(line: &RequestLine<'_>, head: &Head<'_>) -> Finding {
+/// Of a request. Where the `host` names an application, the program that asks does not.
+pub(super) fn of_request(
+    line: &RequestLine<'_>,
+    head: &Head<'_>,
+    host: Option<&Sensitive>,
+) -> Finding {
     let proxied = line.target.starts_with(b"http://") || line.target.starts_with(b"ftp://");
     let (app, more) = match protocol(line, head) {
         Some(app) => (Some(app), false),
         None => remote_call(head),
     };
-    let app = app.or_else(|| program(line, head));
+    let named = host.and_then(|host| hosts::service(host.reveal())?.application);
+    let app = app.or_else(|| named.map_or_else(|| program(line, head), |_| None));
     let label = match (line.method, app) {
         _ if line.source => Some(Label::of("IceCast")),
         (b"CONNECT", _) => Some(Label::of("HTTP_Connect")),
@@ -267,7 +272,6 @@ fn program(line: &RequestLine<'_>, head: &Head<'_>) -> Option<&'static str> {
 const WAYS_OUT: &[&[u8]] = &[
     b"/check_network_status.txt",
     b"/connecttest.txt",
-    b"/gen_204",
     b"/generate204",
     b"/generate_204",
     b"/hotspot-detect.html",
@@ -374,6 +378,8 @@ mod tests {
         assert_eq!(requested(request), "HTTP.Spotify");
         let request = b"GET / HTTP/1.1\r\nUser-Agent: like Spotify/8.7\r\n\r\n";
         assert_eq!(requested(request), "HTTP");
+        let request = b"GET / HTTP/1.1\r\nHost: www.youtube.com\r\nUser-Agent: Spotify/8.7\r\n\r\n";
+        assert_eq!(requested(request), "HTTP.YouTube");
         let request = b"LOCK / HTTP/1.1\r\nUser-Agent: Spotify/8.7\r\n\r\n";
         assert_eq!(requested(request), "HTTP.WebDAV");
     }

@@ -111,7 +111,7 @@ fn request(head: &Head<'_>) -> Verdict {
     let line = RequestLine::read(head.first).ok_or(Fault::Wrong(FIRST_LINE))?;
     let host = head.field("host").filter(|host| !host.is_empty());
     let host = host.or_else(|| authority(&line)).and_then(host_name);
-    let mut finding = application::of_request(&line, head);
+    let mut finding = application::of_request(&line, head, host.as_ref());
     finding.facts = Facts {
         user_agent: head.field("user-agent").and_then(text),
         server_name: host,
