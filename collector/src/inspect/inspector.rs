@@ -50,8 +50,10 @@ struct Found {
     by: &'static Dissector,
     /// The dissector's place among those of its transport.
     rank: usize,
-    label: Label,
-    category: Option<&'static str>,
+    /// More precise than the dissector's, by the opener's and by the responder's word: the
+    /// opener's counts first, whichever was heard first.
+    labels: [Option<Label>; 2],
+    categories: [Option<&'static str>; 2],
     facts: Facts,
     likely: bool,
     /// It has yet to read more of the side that it heard last.
@@ -150,7 +152,7 @@ impl Inspector {
         let wanted = match judgement {
             Judgement::Certain(rank, finding) => {
                 let more = finding.more;
-                self.note(rank, finding);
+                self.note(rank, at, finding);
                 more
             }
             Judgement::Foreign | Judgement::Open => true,
@@ -186,7 +188,7 @@ impl Inspector {
             Judgement::Open => finished,
             Judgement::Certain(rank, finding) => {
                 let more = finding.more;
-                self.note(rank, finding);
+                self.note(rank, at, finding);
                 finished || !more
             }
         };
@@ -236,7 +238,7 @@ impl Inspector {
                 Err(Fault::Wrong(_)) => self.sides[at].said.rule_out(rank),
                 Err(Fault::Short(_)) => judgement = Judgement::Open,
                 Ok(finding) if finding.likely => {
-                    self.note_likely(rank, by, finding);
+                    self.note_likely(rank, by, at, finding);
                     judgement = Judgement::Open;
                 }
                 Ok(finding) => return Judgement::Certain(rank, finding),
@@ -270,19 +272,19 @@ impl Inspector {
         verdict
     }
 
-    fn note(&mut self, rank: usize, finding: Finding) {
+    fn note(&mut self, rank: usize, at: usize, finding: Finding) {
         let Some(by) = self
             .transport
             .and_then(|transport| protocols::of(transport).get(rank))
         else {
             return;
         };
-        let found = Found::new(by, rank, finding, self.found.take());
+        let found = Found::new(by, rank, at, finding, self.found.take());
         self.found = Some(found);
         self.likely = None;
     }
 
-    fn note_likely(&mut self, rank: usize, by: &'static Dissector, finding: Finding) {
+    fn note_likely(&mut self, rank: usize, by: &'static Dissector, at: usize, finding: Finding) {
         let older = match self.likely.take() {
             Some(older) if older.rank < rank => {
                 self.likely = Some(older);
@@ -291,35 +293,59 @@ impl Inspector {
             Some(older) if older.rank == rank => Some(older),
             _ => None,
         };
-        self.likely = Some(Found::new(by, rank, finding, older));
+        self.likely = Some(Found::new(by, rank, at, finding, older));
     }
 }
 
 impl Found {
-    fn new(by: &'static Dissector, rank: usize, finding: Finding, older: Option<Found>) -> Self {
-        let (label, category, facts) = match older {
-            Some(older) => (older.label, older.category, older.facts),
-            None => (by.label, None, Facts::default()),
+    /// By what the side `at` has said now, and by what `older` was found.
+    fn new(
+        by: &'static Dissector,
+        rank: usize,
+        at: usize,
+        finding: Finding,
+        older: Option<Found>,
+    ) -> Self {
+        let (mut labels, mut categories, facts) = match older {
+            Some(older) => (older.labels, older.categories, older.facts),
+            None => ([None; 2], [None; 2], Facts::default()),
         };
+        let precise = finding.label.filter(|label| *label != by.label);
+        labels[at] = precise.or(labels[at]);
+        categories[at] = finding.category.or(categories[at]);
         Self {
             by,
             rank,
-            label: finding.label.unwrap_or(label),
-            category: finding.category.or(category),
+            labels,
+            categories,
             facts: finding.facts.or(facts),
             likely: finding.likely,
             more: finding.more,
         }
     }
 
+    fn label(&self) -> Label {
+        let [by_opener, by_responder] = self.labels;
+        by_opener.or(by_responder).unwrap_or(self.by.label)
+    }
+
+    /// The word of the side that gave the label comes first.
+    fn category(&self) -> Option<&'static str> {
+        let [by_opener, by_responder] = self.categories;
+        match self.labels {
+            [None, Some(_)] => by_responder.or(by_opener),
+            _ => by_opener.or(by_responder),
+        }
+    }
+
     /// The label, with the application that the server's name tells where the payload told none.
     fn inspection(self) -> Inspection {
         let service = self.facts.host().and_then(hosts::service);
-        let label = self.label;
+        let label = self.label();
         let app = service
             .and_then(|service| service.application)
             .filter(|&app| label.app == label.master && app != label.master);
-        let category = self.category.or_else(|| carried(label, service));
+        let category = self.category().or_else(|| carried(label, service));
         let mut inspection = match app {
             Some(app) => Inspection {
                 method: Method::Host,
@@ -421,6 +447,22 @@ mod tests {
         }
         assert!(inspector.decided());
         assert_eq!(held(&inspector), 0);
+    }
+
+    #[test]
+    fn the_opener_s_word_of_the_application_counts_first_in_any_order() {
+        let request = &b"LOCK / HTTP/1.1\r\n\r\n"[..];
+        let response = b"HTTP/1.1 200 OK\r\nContent-Type: application/ocsp-response\r\n\r\n";
+        for turns in [
+            [(true, request), (false, response)],
+            [(false, response), (true, request)],
+        ] {
+            let mut inspector = Inspector::new(protocol::TCP, 50_000, 80);
+            for (by_opener, bytes) in turns {
+                inspector.payload(by_opener, 0, bytes);
+            }
+            assert_eq!(inspector.finish().label.app, "WebDAV");
+        }
     }
 
     #[test]

@@ -63,7 +63,8 @@ impl<'a> Reader<'a> {
         self.closed && self.rest.is_empty()
     }
 
-    fn short(&self, part: &'static str) -> Fault {
+    /// Why `part` is not among the bytes that are left: none will follow, or it may still come.
+    pub(crate) fn short(&self, part: &'static str) -> Fault {
         if self.closed {
             Fault::Wrong(part)
         } else {

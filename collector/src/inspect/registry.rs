@@ -3,7 +3,9 @@
 use std::net::Ipv4Addr;
 
 use super::{
-    Confidence, Inspection, Label, Method, Sensitive, TlsVersion, reader::Fault, vocabulary,
+    Confidence, Inspection, Label, Method, Sensitive, TlsVersion,
+    reader::{Fault, Reader},
+    vocabulary,
 };
 
 /// One protocol: one file, one entry in the table of its family (`protocols/`).
@@ -85,6 +87,14 @@ impl<'a> Speech<'a> {
     /// One of `ports` stands at either end.
     pub(crate) fn on_ports(&self, ports: &[u16]) -> bool {
         ports.iter().any(|port| self.on_port(*port))
+    }
+
+    /// Over a datagram, which is whole, or over the beginning of a stream.
+    pub(crate) fn reader(&self) -> Reader<'a> {
+        match self.transport {
+            Transport::Tcp => Reader::open(self.bytes),
+            Transport::Udp => Reader::whole(self.bytes),
+        }
     }
 
     /// This side's datagrams, this one included, oldest first.

@@ -6,10 +6,12 @@ mod cassandra;
 mod clickhouse;
 mod drda;
 mod elasticsearch;
+mod firebird;
 mod memcached;
 mod mongodb;
 mod mssql_tds;
 mod mysql;
+mod neo4j;
 mod oracle;
 mod postgresql;
 mod resp;
@@ -26,4 +28,6 @@ pub(super) static DISSECTORS: &[&Dissector] = &[
     &clickhouse::DISSECTOR,
     &drda::DISSECTOR,
     &cassandra::DISSECTOR,
+    &firebird::DISSECTOR,
+    &neo4j::DISSECTOR,
 ];

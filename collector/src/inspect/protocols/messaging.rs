@@ -13,6 +13,7 @@ mod eaq;
 mod fastcgi;
 mod fix;
 mod gearman;
+mod hadoop;
 mod jrmi;
 mod kafka;
 mod kerberos;
@@ -25,16 +26,19 @@ mod openwire;
 mod protobuf;
 mod radius;
 mod raft;
+mod rocketmq;
 mod roughtime;
 mod rtps;
 mod sap;
 mod smpp;
 mod someip;
 mod stomp;
+mod tacacs;
 mod thrift;
 mod z3950;
 mod zabbix;
 mod zeromq;
+mod zookeeper;
 
 pub(super) static DISSECTORS: &[&Dissector] = &[
     &amqp::DISSECTOR,
@@ -64,6 +68,10 @@ pub(super) static DISSECTORS: &[&Dissector] = &[
     &ookla::DISSECTOR,
     &eaq::DISSECTOR,
     &roughtime::DISSECTOR,
+    &zookeeper::DISSECTOR,
+    &rocketmq::DISSECTOR,
+    &hadoop::DISSECTOR,
+    &tacacs::DISSECTOR,
     &sap::DISSECTOR,
     &z3950::DISSECTOR,
     &rtps::DISSECTOR,

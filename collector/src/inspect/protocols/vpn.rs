@@ -2,7 +2,6 @@
 
 use super::Dissector;
 
-mod cisco;
 pub(super) mod dnscrypt;
 mod ipsec;
 mod l2tp;
@@ -17,7 +16,6 @@ pub(super) static DISSECTORS: &[&Dissector] = &[
     &tailscale::DISSECTOR,
     &dnscrypt::DISSECTOR,
     &ipsec::DISSECTOR,
-    &cisco::DISSECTOR,
     &l2tp::DISSECTOR,
     &pptp::DISSECTOR,
     &tinc::DISSECTOR,

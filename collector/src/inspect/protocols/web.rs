@@ -2,11 +2,17 @@
 
 use super::Dissector;
 
+mod application;
 mod certificate;
 mod dtls;
+mod haproxy;
+mod head;
 mod hello;
 mod http;
+mod http2;
+mod json_rpc;
 mod quic;
+mod socks;
 mod sslv2;
 pub(super) mod tls;
 mod tor;
@@ -16,4 +22,8 @@ pub(super) static DISSECTORS: &[&Dissector] = &[
     &http::DISSECTOR,
     &quic::DISSECTOR,
     &dtls::DISSECTOR,
+    &http2::DISSECTOR,
+    &haproxy::DISSECTOR,
+    &socks::DISSECTOR,
+    &json_rpc::DISSECTOR,
 ];

@@ -17,7 +17,8 @@ pub(super) static DISSECTOR: Dissector = Dissector {
     talks: tests::TALKS,
 };
 
-const PORT: u16 = 30_303;
+/// The usual one, and those beside it that further nodes of a host have.
+const PORTS: [u16; 6] = [30_300, 30_301, 30_302, 30_303, 30_304, 30_305];
 
 fn probe(speech: &Speech<'_>) -> Verdict {
     match speech.transport {
@@ -26,7 +27,7 @@ fn probe(speech: &Speech<'_>) -> Verdict {
             Ok(Finding::default())
         }
         Transport::Tcp => {
-            Reader::require(speech.on_port(PORT), "port")?;
+            Reader::require(speech.on_ports(&PORTS), "port")?;
             handshake(Reader::open(speech.bytes))
         }
     }

@@ -27,11 +27,11 @@ const METHODS: [&[u8]; 7] = [
     b"\"eth_login\"",
     b"\"getblocktemplate\"",
 ];
-/// Of Monero's pools: a login with a pass and the miner's name, a job with what is to be hashed.
-const PAIRS: [[&[u8]; 2]; 3] = [
-    [b"\"login\"", b"\"pass\""],
-    [b"\"login\"", b"\"agent\""],
-    [b"\"job_id\"", b"\"blob\""],
+/// What only Monero's pools say together: a login with a pass and the miner's name, a job with what
+/// is to be hashed.
+const TOGETHER: [&[&[u8]]; 2] = [
+    &[b"\"login\"", b"\"pass\"", b"\"agent\""],
+    &[b"\"job_id\"", b"\"blob\"", b"\"target\""],
 ];
 
 fn probe(speech: &Speech<'_>) -> Verdict {
@@ -50,7 +50,7 @@ fn probe(speech: &Speech<'_>) -> Verdict {
 
 fn of_mining(line: &[u8]) -> bool {
     let holds = |text: &&[u8]| line.windows(text.len()).any(|part| part == *text);
-    METHODS.iter().any(|method| holds(method)) || PAIRS.iter().any(|pair| pair.iter().all(holds))
+    METHODS.iter().any(holds) || TOGETHER.iter().any(|words| words.iter().all(holds))
 }
 
 #[cfg(test)]
@@ -89,7 +89,7 @@ mod tests {
         assert!(
             judged(b"{\"id\":2,\"method\":\"eth_submitLogin\",\"params\":[\"0x9c\"]}\n").is_ok()
         );
-        let job = b"{\"id\":1,\"result\":{\"job\":{\"blob\":\"06\",\"job_id\":\"7\"}}}\n";
+        let job = b"{\"id\":1,\"result\":{\"job\":{\"blob\":\"06\",\"job_id\":\"7\",\"target\":\"dc\"}}}\n";
         assert!(judged(job).is_ok());
     }
 
@@ -100,7 +100,7 @@ mod tests {
             Err(Fault::Wrong(_))
         ));
         assert!(matches!(
-            judged(b"{\"method\":\"login\",\"u\":1}\n"),
+            judged(b"{\"method\":\"login\",\"pass\":1}\n"),
             Err(Fault::Wrong(_))
         ));
         assert!(matches!(

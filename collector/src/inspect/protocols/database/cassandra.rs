@@ -45,8 +45,10 @@ fn probe(speech: &Speech<'_>) -> Verdict {
             true
         }
         (true, AUTHENTICATE, 4..=256) => {
-            let class = reader.part16("authenticator")?.rest();
-            class.len() > 8 && class.iter().all(u8::is_ascii_graphic)
+            let length = reader.u16("authenticator")?;
+            let class = reader.take(usize::from(length), "authenticator")?;
+            Reader::require(class.iter().all(u8::is_ascii_graphic), "authenticator")?;
+            class.len() > 8
         }
         (false, OPTIONS, 0) | (true, READY, 0) => false,
         _ => return Err(Fault::Wrong("opcode")),

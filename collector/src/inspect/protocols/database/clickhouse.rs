@@ -16,6 +16,7 @@ pub(super) static DISSECTOR: Dissector = Dissector {
     talks: tests::TALKS,
 };
 
+const PORT: u16 = 9000;
 const HELLO: u8 = 0;
 /// The revisions since the protocol's first and for a long while.
 const REVISIONS: std::ops::RangeInclusive<u32> = 50_000..=59_999;
@@ -33,7 +34,7 @@ fn probe(speech: &Speech<'_>) -> Verdict {
     let revision = number(&mut reader, "revision")?;
     Reader::require(major < 100 && minor < 0x1_0000, "version")?;
     Reader::require(REVISIONS.contains(&revision), "revision")?;
-    Ok(Finding::default())
+    Ok(Finding::certain_if(length >= 8 || speech.on_port(PORT)))
 }
 
 /// Of at most three bytes, the least significant first.

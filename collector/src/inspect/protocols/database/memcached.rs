@@ -50,10 +50,11 @@ fn line(reader: &mut Reader<'_>) -> Result<bool, Fault> {
     let line = reader.line(LONGEST_LINE, "line")?;
     let mut words = line.split(|&byte| byte == b' ');
     let first = words.next().unwrap_or_default();
-    let numbers = words.clone().skip(1).all(is_number);
+    // Behind the key: flags, expiry and size of a command, flags and size of an answer.
+    let numbers = words.clone().skip(1).take(3).all(is_number);
     let telling = match (first, words.count()) {
-        // Key, flags, expiry and size; then perhaps that no answer is wanted, or a token.
-        (b"set" | b"add" | b"replace" | b"append" | b"prepend" | b"cas", 4..=6) => true,
+        // Then perhaps a token, and that no answer is wanted.
+        (b"set" | b"add" | b"replace" | b"append" | b"prepend" | b"cas", 4..=6) => numbers,
         (b"VALUE", 3 | 4) => numbers,
         (b"STAT", 2..) => line.starts_with(b"STAT pid ") || line.starts_with(b"STAT items:"),
         (b"STORED" | b"NOT_STORED" | b"NOT_FOUND" | b"TOUCHED", 0) => true,
@@ -133,6 +134,7 @@ mod tests {
         assert!(judge(80, b"get some_key\r\n").is_err());
         assert!(judge(40_000, b"set some_key 0 0 10\r\n").is_ok());
         assert!(judge(40_000, b"VALUE some_key 0 10\r\n").is_ok());
+        assert!(judge(40_000, b"set some key to this\r\n").is_err());
         assert!(judge(11_211, b"GET / HTTP/1.0\r\n").is_err());
     }
 

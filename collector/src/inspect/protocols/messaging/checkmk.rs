@@ -3,7 +3,7 @@
 
 use crate::inspect::{
     Label,
-    reader::{Fault, Reader},
+    reader::Reader,
     registry::{Dissector, Finding, Speech, Transport, Verdict},
 };
 
@@ -25,7 +25,10 @@ fn probe(speech: &Speech<'_>) -> Verdict {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::inspect::tests::{Talk, Turn::Responder};
+    use crate::inspect::{
+        reader::Fault,
+        tests::{Talk, Turn::Responder},
+    };
 
     /// An agent's output.
     pub(crate) const TALKS: &[Talk] = &[Talk::tcp(

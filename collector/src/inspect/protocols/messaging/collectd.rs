@@ -1,5 +1,5 @@
 //! collectd's binary protocol (collectd wiki, "Binary protocol"): parts of a type, a length and a
-//! value, of which the host's name comes first; or all of them signed or encrypted.
+//! value, which may be signed or encrypted.
 
 use crate::inspect::{
     Label,
@@ -17,7 +17,6 @@ pub(super) static DISSECTOR: Dissector = Dissector {
 };
 
 const PORT: u16 = 25_826;
-const HOST: u16 = 0;
 const SIGNATURE: u16 = 0x200;
 const ENCRYPTION: u16 = 0x210;
 
@@ -25,7 +24,6 @@ fn probe(speech: &Speech<'_>) -> Verdict {
     let mut reader = Reader::whole(speech.bytes);
     let (kind, mut value) = part(&mut reader)?;
     match kind {
-        HOST => text(value)?,
         SIGNATURE => {
             value.take(32, "signature")?;
             part(&mut reader)?;
@@ -37,7 +35,7 @@ fn probe(speech: &Speech<'_>) -> Verdict {
             reader.end("encrypted parts")?;
             return Ok(Finding::certain_if(speech.on_port(PORT)));
         }
-        _ => return Err(Fault::Wrong("first part")),
+        _ => holds(kind, value)?,
     }
     for _ in 0..2 {
         let (kind, value) = part(&mut reader)?;
@@ -72,7 +70,7 @@ fn holds(kind: u16, mut value: Reader<'_>) -> Result<(), Fault> {
 
 /// It ends with NUL.
 fn text(value: Reader<'_>) -> Result<(), Fault> {
-    let ends = matches!(value.rest(), [text @ .., 0] if text.iter().all(u8::is_ascii_graphic));
+    let ends = matches!(value.rest(), [text @ .., 0] if text.iter().all(|b| *b == b' ' || b.is_ascii_graphic()));
     Reader::require(ends, "text")
 }
 
@@ -104,6 +102,14 @@ mod tests {
         assert!(judge(&datagram).is_ok());
         datagram.push(0xa5);
         assert!(judge(&datagram).is_err());
+    }
+
+    #[test]
+    fn a_notification_begins_with_its_time() {
+        let notification =
+            b"\0\x08\0\x0c\x18\xaa\x87\x48\x08\x81\x8d\xf4\x01\x01\0\x0c\0\0\0\0\0\0\0\x04\
+            \0\0\0\x0bdevlap\0";
+        assert!(judge(notification).is_ok());
     }
 
     #[test]

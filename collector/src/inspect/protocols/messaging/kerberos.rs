@@ -23,19 +23,33 @@ const VERSION: u32 = 5;
 const APPLICATION: u32 = 0x60;
 /// Number their fields from 1, all others from 0.
 const KDC_REQUESTS: [u32; 2] = [10, 12];
+/// Of passwords' changes (RFC 3244), whose messages wrap Kerberos's.
+const PASSWORD: u16 = 464;
 
 fn probe(speech: &Speech<'_>) -> Verdict {
-    match speech.transport {
-        Transport::Tcp => {
-            let mut reader = Reader::open(speech.bytes);
-            // The length's top bit is reserved, and no ticket is that long.
-            let length = reader.u32("length")?;
-            Reader::require((16..0x10_0000).contains(&length), "length")?;
-            message(&mut reader)?;
-        }
-        Transport::Udp => message(&mut Reader::whole(speech.bytes))?,
+    let mut reader = match speech.transport {
+        Transport::Tcp => Reader::open(speech.bytes),
+        Transport::Udp => Reader::whole(speech.bytes),
+    };
+    if speech.transport == Transport::Tcp {
+        // The length's top bit is reserved, and no ticket is that long.
+        let length = reader.u32("length")?;
+        Reader::require((16..0x10_0000).contains(&length), "length")?;
     }
+    if speech.on_port(PASSWORD) {
+        change(&mut reader)?;
+    }
+    message(&mut reader)?;
     Ok(Finding::default())
+}
+
+/// Length of all, version, and length of the first message of the two that follow.
+fn change(reader: &mut Reader<'_>) -> Result<(), Fault> {
+    let length = reader.u16("length")?;
+    let version = reader.u16("change's version")?;
+    Reader::require(matches!(version, 1 | 0xff80), "change's version")?;
+    let request = reader.u16("request's length")?;
+    Reader::require(request < length, "request's length")
 }
 
 fn message(reader: &mut Reader<'_>) -> Result<(), Fault> {
@@ -65,7 +79,7 @@ mod tests {
         Turn::{Opener, Responder},
     };
 
-    /// A request for a ticket, and the refusal that asks for pre-authentication.
+    /// A request for a ticket, and the refusal that asks for pre-authentication; a new password.
     pub(crate) const TALKS: &[Talk] = &[
         Talk::udp(
             88,
@@ -89,6 +103,14 @@ mod tests {
             ],
             "Kerberos",
         ),
+        Talk::udp(
+            464,
+            &[Opener(
+                b"\0\x20\0\x01\0\x10\x6e\x0e\x30\x0c\xa0\x03\x02\x01\x05\xa1\x03\x02\x01\x0e\xa2\0\
+                \x75\x08\x30\x06\xa0\x03\x02\x01\x05",
+            )],
+            "Kerberos",
+        ),
     ];
 
     fn judge(bytes: &[u8]) -> Result<(), Fault> {
@@ -102,6 +124,12 @@ mod tests {
         assert_eq!(judge(&request), Ok(()));
         request[13] = 12;
         assert_eq!(judge(&request), Err(Fault::Wrong("message type")));
+    }
+
+    #[test]
+    fn a_change_of_a_password_has_a_version_of_its_own() {
+        let mut reader = Reader::whole(b"\0\x20\0\x02\0\x10");
+        assert_eq!(change(&mut reader), Err(Fault::Wrong("change's version")));
     }
 
     #[test]

@@ -56,15 +56,25 @@ fn operation(message: &mut Reader<'_>) -> Result<bool, Fault> {
             ber::tagged(&mut body, ber::SEQUENCE, "attributes").map(|_| true)
         }
         EXTENDED_REQUEST => {
-            let name = ber::tagged(&mut body, 0x80, "request name")?.rest();
-            let object_id = name.iter().all(|b| *b == b'.' || b.is_ascii_digit());
-            Reader::require(object_id, "request name").map(|()| !name.is_empty())
+            let name = ber::tagged(&mut body, 0x80, "request name")?;
+            object_id(name).map(|()| true)
         }
         UNBIND_REQUEST => body.end("unbind request").map(|()| false),
         // Modify, add, rename, compare; delete, abandon.
         0x66 | 0x68 | 0x6c | 0x6e | 0x4a | 0x50 => Ok(false),
         _ => Err(Fault::Wrong("operation")),
     }
+}
+
+/// Digits and dots.
+fn object_id(mut name: Reader<'_>) -> Result<(), Fault> {
+    let part = "object id";
+    Reader::require(!name.at_end(), part)?;
+    while !name.at_end() {
+        let byte = name.u8(part)?;
+        Reader::require(byte == b'.' || byte.is_ascii_digit(), part)?;
+    }
+    Ok(())
 }
 
 /// Version, name, and a simple or SASL authentication.
@@ -138,6 +148,16 @@ mod tests {
         let unbind = b"\x30\x05\x02\x01\x02\x42\0";
         assert!(!judge(389, unbind).unwrap().likely);
         assert!(judge(40_000, unbind).unwrap().likely);
+    }
+
+    #[test]
+    fn an_extended_request_is_named_by_an_object_id() {
+        let request = b"\x30\x0d\x02\x01\x01\x77\x08\x80\x061.3.6.";
+        assert!(!judge(40_000, request).unwrap().likely);
+        let cut = judge(40_000, &request[..12]).unwrap_err();
+        assert_eq!(cut, Fault::Short("object id"));
+        let text = b"\x30\x0d\x02\x01\x01\x77\x08\x80\x06a.b.c.";
+        assert_eq!(judge(389, text).unwrap_err(), Fault::Wrong("object id"));
     }
 
     #[test]

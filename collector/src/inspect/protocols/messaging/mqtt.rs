@@ -53,18 +53,12 @@ fn remaining(reader: &mut Reader<'_>) -> Result<usize, Fault> {
 }
 
 fn connect(mut packet: Reader<'_>) -> Result<(), Fault> {
-    let name = packet.part16("protocol name")?.rest();
-    let known = [&b"MQTT"[..], b"MQIsdp"];
-    if !known.contains(&name) {
-        let beginning = known.iter().any(|known| known.starts_with(name));
-        return Err(
-            if beginning && packet.rest().is_empty() && !packet.at_end() {
-                Fault::Short("protocol name")
-            } else {
-                Fault::Wrong("protocol name")
-            },
-        );
-    }
+    let name = match packet.u16("protocol name")? {
+        4 => &b"MQTT"[..],
+        6 => b"MQIsdp",
+        _ => return Err(Fault::Wrong("protocol name")),
+    };
+    packet.magic(name, "protocol name")?;
     let level = packet.u8("protocol level")?;
     // A bridge sets the top bit.
     Reader::require(matches!(level & 0x7f, 3..=5), "protocol level")

@@ -2,7 +2,7 @@
 
 use crate::inspect::{
     Label,
-    reader::{Fault, Reader},
+    reader::Reader,
     registry::{Dissector, Finding, Speech, Transport, Verdict},
 };
 
@@ -24,9 +24,12 @@ fn probe(speech: &Speech<'_>) -> Verdict {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::inspect::tests::{
-        Talk,
-        Turn::{Opener, Responder},
+    use crate::inspect::{
+        reader::Fault,
+        tests::{
+            Talk,
+            Turn::{Opener, Responder},
+        },
     };
 
     /// A node greets.

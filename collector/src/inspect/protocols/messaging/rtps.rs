@@ -2,7 +2,7 @@
 
 use crate::inspect::{
     Label,
-    reader::{Fault, Reader},
+    reader::Reader,
     registry::{Dissector, Finding, Speech, Transport, Verdict},
 };
 
@@ -31,7 +31,10 @@ fn probe(speech: &Speech<'_>) -> Verdict {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::inspect::tests::{Talk, Turn::Opener};
+    use crate::inspect::{
+        reader::Fault,
+        tests::{Talk, Turn::Opener},
+    };
 
     /// A participant looks for others.
     pub(crate) const TALKS: &[Talk] = &[Talk::udp(

@@ -16,6 +16,7 @@ pub(super) static DISSECTOR: Dissector = Dissector {
     talks: tests::TALKS,
 };
 
+const PORT: u16 = 9875;
 /// The version's bits, and the bit that must be zero.
 const VERSION_MASK: u8 = 0xe8;
 const VERSION: u8 = 0x20;
@@ -32,9 +33,12 @@ fn probe(speech: &Speech<'_>) -> Verdict {
     let source = if flags & IPV6 != 0 { 16 } else { 4 };
     reader.take(source + authentication, "source and authentication")?;
     match reader.rest() {
-        [b'v', ..] => reader.magic(b"v=0", "description")?,
+        [b'v', ..] => {
+            let line = reader.line(8, "description")?;
+            Reader::require(line == b"v=0", "description")?;
+        }
         // A withdrawal may hold the originator's line alone.
-        [b'o', ..] => reader.magic(b"o=", "originator")?,
+        [b'o', ..] if speech.on_port(PORT) => reader.magic(b"o=", "originator")?,
         _ => reader.magic(b"application/sdp\0", "payload type")?,
     }
     Ok(Finding::default())
@@ -69,5 +73,8 @@ mod tests {
         assert!(judge(b"\x40\0\x12\x34\xc0\0\x02\x01v=0\r\n").is_err());
         assert!(judge(b"\x20\0\x12\x34\xc0\0\x02\x01text").is_err());
         assert!(judge(b"\x20\x01\x12\x34\xc0\0\x02\x01v=0\r").is_err());
+        let withdrawal = b"\x24\0\x12\x34\xc0\0\x02\x01o=- 1 1 IN IP4 192.0.2.1\r\n";
+        assert!(judge(withdrawal).is_ok());
+        assert!(probe(&Speech::datagram(40_000, withdrawal)).is_err());
     }
 }

@@ -23,7 +23,7 @@ const STRICT_BINARY: u8 = 0x80;
 
 fn probe(speech: &Speech<'_>) -> Verdict {
     let mut reader = Reader::open(speech.bytes);
-    if speech.bytes.first().is_some_and(|&byte| byte == 0) {
+    if speech.transport == Transport::Tcp && speech.bytes.first() == Some(&0) {
         let frame = reader.u32("frame size")?;
         Reader::require((8..0x100_0000).contains(&frame), "frame size")?;
     }

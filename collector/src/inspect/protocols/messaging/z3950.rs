@@ -4,7 +4,7 @@
 use crate::inspect::{
     Label,
     protocols::ber,
-    reader::{Fault, Reader},
+    reader::Reader,
     registry::{Dissector, Finding, Speech, Transport, Verdict},
 };
 
@@ -46,9 +46,12 @@ fn probe(speech: &Speech<'_>) -> Verdict {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::inspect::tests::{
-        Talk,
-        Turn::{Opener, Responder},
+    use crate::inspect::{
+        reader::Fault,
+        tests::{
+            Talk,
+            Turn::{Opener, Responder},
+        },
     };
 
     /// A session begins.

@@ -3,7 +3,7 @@
 
 use crate::inspect::{
     Label,
-    reader::{Fault, Reader},
+    reader::Reader,
     registry::{Dissector, Finding, Speech, Transport, Verdict},
 };
 
@@ -28,9 +28,12 @@ fn probe(speech: &Speech<'_>) -> Verdict {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::inspect::tests::{
-        Talk,
-        Turn::{Opener, Responder},
+    use crate::inspect::{
+        reader::Fault,
+        tests::{
+            Talk,
+            Turn::{Opener, Responder},
+        },
     };
 
     /// Both sides greet in version 3.0.

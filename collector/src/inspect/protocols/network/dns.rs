@@ -4,11 +4,13 @@
 //! There is no magic number, so on the ports of DNS the header and the first question must be
 //! sound, and elsewhere every question and record, up to the message's last byte.
 
+use zeroize::Zeroizing;
+
 use crate::inspect::{
-    Label,
+    Label, Sensitive,
     protocols::vpn::dnscrypt,
     reader::{Fault, Reader},
-    registry::{Dissector, Finding, Speech, Transport, Verdict},
+    registry::{Dissector, Facts, Finding, Speech, Transport, Verdict},
 };
 
 pub(super) static DISSECTOR: Dissector = Dissector {
@@ -28,32 +30,65 @@ const NETBIOS_NAMES: u16 = 137;
 
 fn probe(speech: &Speech<'_>) -> Verdict {
     Reader::require(!dnscrypt::begins(speech), "question of DNS itself")?;
-    let judged = match speech.transport {
-        Transport::Udp => message(
-            Reader::bounded(speech.bytes, speech.bytes.len()),
-            speech.port,
-        ),
-        Transport::Tcp => framed(speech),
-    };
-    judged?;
+    let neighbours = speech.on_port(NETBIOS_NAMES) && !speech.on_port(DOMAIN);
+    Reader::require(!neighbours, "DNS port")?;
+    let mut reader = speech.reader();
+    if speech.transport == Transport::Tcp {
+        // A length comes first (RFC 1035, section 4.2.2).
+        reader = reader.part16("message")?;
+    }
+    let usual = speech.on_ports(&[DOMAIN, MULTICAST, LINK_LOCAL]);
+    let name = message(reader, usual)?;
+    let label = relative(speech);
+    // The name that is asked for says what the query serves; the neighbours' names say nothing.
+    let server_name = name.filter(|_| label.is_none()).and_then(host);
     Ok(Finding {
-        label: relative(speech.port),
+        label,
+        // A query stays a matter of the network, whatever it serves.
+        category: Some("Network"),
+        facts: Facts {
+            server_name,
+            ..Facts::default()
+        },
         ..Finding::default()
     })
 }
 
-fn relative(port: u16) -> Option<Label> {
-    match port {
-        MULTICAST => Some(Label::of("MDNS")),
-        LINK_LOCAL => Some(Label::of("LLMNR")),
-        _ => None,
+fn relative(speech: &Speech<'_>) -> Option<Label> {
+    if speech.on_port(DOMAIN) {
+        // A client may take any port for its own.
+        None
+    } else if speech.on_port(MULTICAST) {
+        Some(Label::of("MDNS"))
+    } else if speech.on_port(LINK_LOCAL) {
+        Some(Label::of("LLMNR"))
+    } else {
+        None
     }
 }
 
-/// Over TCP a length comes first (RFC 1035, section 4.2.2).
-fn framed(speech: &Speech<'_>) -> Result<(), Fault> {
-    let mut reader = Reader::open(speech.bytes);
-    message(reader.part16("message")?, speech.port)
+/// The labels of `name`, as it is on the wire, with dots between them, if they are a host's.
+fn host(name: &[u8]) -> Option<Sensitive> {
+    // As long as it can get: growing would leave copies behind that nobody zeroes.
+    let mut text = Zeroizing::new(String::with_capacity(name.len()));
+    let mut reader = Reader::whole(name);
+    loop {
+        let mut label = reader.part8("label").ok()?;
+        let label = label.take(label.rest().len(), "label").ok()?;
+        if label.is_empty() {
+            break;
+        }
+        // An asterisk is a wildcard's label (RFC 4592, section 2.1.1).
+        let plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"-_*".contains(byte);
+        let label = label.iter().all(plain).then_some(label)?;
+        if !text.is_empty() {
+            text.push('.');
+        }
+        text.push_str(std::str::from_utf8(label).ok()?);
+    }
+    text.make_ascii_lowercase();
+    let named = !text.is_empty();
+    named.then(|| Sensitive::new(std::mem::take(&mut *text)))
 }
 
 struct Header {
@@ -71,12 +106,17 @@ const STATUS: u16 = 2;
 const NOTIFY: u16 = 4;
 const STATEFUL: u16 = 6;
 
-fn message(mut reader: Reader<'_>, port: u16) -> Result<(), Fault> {
-    Reader::require(port != NETBIOS_NAMES, "DNS port")?;
+/// The name of the first question or record. At the `usual` ports no more is read than that.
+fn message(mut reader: Reader<'_>, usual: bool) -> Result<Option<&[u8]>, Fault> {
     let header = header(&mut reader)?;
     plausible(&header)?;
-    if [DOMAIN, MULTICAST, LINK_LOCAL].contains(&port) {
-        return beginning(&mut reader, &header);
+    let [answers, ..] = header.records;
+    let mut first = None;
+    if header.questions > 0 || answers > 0 {
+        first = Some(owner(&mut Reader::clone(&reader))?);
+    }
+    if usual {
+        return Ok(first);
     }
     for _ in 0..header.questions {
         owner(&mut reader)?;
@@ -85,7 +125,7 @@ fn message(mut reader: Reader<'_>, port: u16) -> Result<(), Fault> {
         record(&mut reader)?;
     }
     if reader.at_end() {
-        return Ok(());
+        return Ok(first);
     }
     Err(match reader.rest() {
         [] => Fault::Short("message"),
@@ -127,25 +167,20 @@ fn plausible(header: &Header) -> Result<(), Fault> {
     Reader::require(header.questions <= 64, "question count")
 }
 
-fn beginning(reader: &mut Reader<'_>, header: &Header) -> Result<(), Fault> {
-    let [answers, ..] = header.records;
-    if header.questions > 0 || answers > 0 {
-        return owner(reader);
-    }
-    Ok(())
-}
-
-/// What a question and a record begin with: name, type and class.
-fn owner(reader: &mut Reader<'_>) -> Result<(), Fault> {
+/// What a question and a record begin with: name, type and class. It gives the name.
+fn owner<'a>(reader: &mut Reader<'a>) -> Result<&'a [u8], Fault> {
     // OPT keeps a size in the place of the class (RFC 6891, section 6.1.2).
     const OPT: u16 = 41;
+    let before = reader.rest();
     name(reader)?;
+    let name = before.get(..before.len() - reader.rest().len());
     let kind = reader.u16("type")?;
     Reader::require(kind != 0, "type")?;
     let class = reader.u16("class")?;
     // IN, CH, HS, NONE, ANY; the top bit has a meaning in multicast DNS.
     let known = matches!(class & 0x7fff, 1 | 3 | 4 | 254 | 255);
-    Reader::require(known || kind == OPT, "class")
+    Reader::require(known || kind == OPT, "class")?;
+    Ok(name.unwrap_or_default())
 }
 
 fn record(reader: &mut Reader<'_>) -> Result<(), Fault> {
@@ -214,7 +249,7 @@ mod tests {
     const QUERY: &[u8] = b"\x1a\x2b\x01\0\0\x01\0\0\0\0\0\0\x07example\x03org\0\0\x01\0\x01";
 
     fn judge(port: u16, bytes: &[u8]) -> Result<(), Fault> {
-        message(Reader::bounded(bytes, bytes.len()), port)
+        probe(&Speech::datagram(port, bytes)).map(|_| ())
     }
 
     fn changed(at: usize, value: u8) -> Vec<u8> {
@@ -267,11 +302,35 @@ mod tests {
     }
 
     #[test]
-    fn the_relatives_are_named_by_their_ports() {
-        let name = |port| relative(port).map(|label| label.master);
-        assert_eq!(name(5353), Some("MDNS"));
-        assert_eq!(name(5355), Some("LLMNR"));
-        assert_eq!(name(53), None);
+    fn the_relatives_are_named_by_their_ports_and_name_no_server() {
+        for (port, name) in [(5353, "MDNS"), (5355, "LLMNR")] {
+            let finding = probe(&Speech::datagram(port, QUERY)).unwrap();
+            assert_eq!(finding.label, Some(Label::of(name)));
+            assert!(finding.facts.server_name.is_none());
+        }
         assert!(judge(137, QUERY).is_err());
+    }
+
+    #[test]
+    fn a_name_server_is_one_whatever_port_its_client_takes() {
+        for opener_port in [137, 5353] {
+            let speech = Speech {
+                opener_port,
+                ..Speech::datagram(53, QUERY)
+            };
+            assert!(probe(&speech).is_ok_and(|finding| finding.label.is_none()));
+        }
+    }
+
+    #[test]
+    fn the_name_asked_for_is_told_in_lower_case() {
+        let mixed = changed(13, b'E');
+        let finding = probe(&Speech::datagram(53, &mixed)).unwrap();
+        let name = finding.facts.server_name.unwrap();
+        assert_eq!(name.reveal(), "example.org");
+        let wildcard = host(b"\x01*\x07example\0").unwrap();
+        assert_eq!(wildcard.reveal(), "*.example");
+        assert!(host(b"\x03a b\0").is_none());
+        assert!(host(b"\0").is_none());
     }
 }

@@ -1,4 +1,4 @@
-//! `BitTorrent`: the handshake between peers (BEP 3), the distributed hash table (BEP 5), local
+//! `BitTorrent`: the handshake between peers and their blocks (BEP 3), the distributed hash table (BEP 5), local
 //! service discovery (BEP 14) and trackers over UDP (BEP 15). Its transport over UDP is `utp`.
 
 use crate::inspect::{
@@ -19,11 +19,42 @@ pub(super) static DISSECTOR: Dissector = Dissector {
 fn probe(speech: &Speech<'_>) -> Verdict {
     match speech.transport {
         Transport::Tcp => {
-            Reader::open(speech.bytes).magic(b"\x13BitTorrent protocol", "handshake")?;
+            stream(Reader::open(speech.bytes))?;
         }
         Transport::Udp => datagram(Reader::whole(speech.bytes))?,
     }
     Ok(Finding::default())
+}
+
+fn stream(mut reader: Reader<'_>) -> Result<(), Fault> {
+    match reader.rest().first() {
+        Some(0) => block(reader),
+        _ => reader.magic(b"\x13BitTorrent protocol", "handshake"),
+    }
+}
+
+/// In the pieces of a file every request is for this much of one.
+const BLOCK: u32 = 0x4000;
+
+/// What a connection that was taken up later goes on with, mostly: a request for a block, or one.
+fn block(mut reader: Reader<'_>) -> Result<(), Fault> {
+    let request = match reader.u32("length")? {
+        13 => true,
+        length => {
+            Reader::require(length == 9 + BLOCK, "length")?;
+            false
+        }
+    };
+    let kind = reader.u8("kind")?;
+    Reader::require(kind == if request { 6 } else { 7 }, "kind")?;
+    Reader::require(reader.u32("piece")? < 0x10_0000, "piece")?;
+    let offset = reader.u32("offset")?;
+    let plausible = offset % BLOCK == 0 && offset < 0x0800_0000;
+    Reader::require(plausible, "offset")?;
+    Reader::require(
+        !request || reader.u32("length of block")? == BLOCK,
+        "length of block",
+    )
 }
 
 fn datagram(mut reader: Reader<'_>) -> Result<(), Fault> {
@@ -91,6 +122,14 @@ mod tests {
             ],
             "BitTorrent",
         ),
+        Talk::tcp(
+            51_413,
+            &[
+                Opener(b"\0\0\0\x0d\x06\0\0\x01\x23\0\x04\0\0\0\0\x40\0"),
+                Responder(b"\0\0\x40\x09\x07\0\0\x01\x23\0\x04\0\0data"),
+            ],
+            "BitTorrent",
+        ),
         Talk::udp(
             6881,
             &[
@@ -119,6 +158,14 @@ mod tests {
 
     fn judged(bytes: &[u8]) -> bool {
         datagram(Reader::whole(bytes)).is_ok()
+    }
+
+    #[test]
+    fn a_block_begins_at_a_multiple_of_its_size() {
+        let judged = |bytes| stream(Reader::open(bytes)).is_ok();
+        assert!(!judged(b"\0\0\x40\x09\x07\0\0\x01\x23\0\x04\x01\0"));
+        assert!(!judged(b"\0\0\x40\x09\x06\0\0\x01\x23\0\x04\0\0"));
+        assert!(!judged(b"\0\0\0\x0d\x06\0\0\x01\x23\0\x04\0\0\0\0\x41\0"));
     }
 
     #[test]

@@ -17,12 +17,14 @@ pub(super) static DISSECTOR: Dissector = Dissector {
     talks: tests::TALKS,
 };
 
-/// eDonkey's own packets, eMule's, and those of its Kademlia network.
+/// eDonkey's own packets, eMule's and its compressed ones, and those of its Kademlia network.
 const EDONKEY: u8 = 0xe3;
 const EMULE: u8 = 0xc5;
+const PACKED: u8 = 0xd4;
 const KADEMLIA: u8 = 0xe4;
 const LOGIN_OR_HELLO: u8 = 0x01;
 const HELLO_ANSWER: u8 = 0x4c;
+const SERVER_MESSAGE: u8 = 0x38;
 
 fn probe(speech: &Speech<'_>) -> Verdict {
     match speech.transport {
@@ -32,9 +34,17 @@ fn probe(speech: &Speech<'_>) -> Verdict {
     Ok(Finding::default())
 }
 
-/// Both sides of a connection begin with an identification: the user's hash, the client's id, its
-/// port, and tags whose types are few. A server answers with text, or with the client's id.
-fn stream(mut reader: Reader<'_>) -> Result<(), Fault> {
+/// Both sides of a connection begin with an identification, and a server with text. Whatever else
+/// is said is known by two packets in a row.
+fn stream(reader: Reader<'_>) -> Result<(), Fault> {
+    match greeting(reader) {
+        Err(Fault::Wrong(_)) => sequence(reader),
+        judged => judged,
+    }
+}
+
+/// The user's hash, the client's id, its port, and tags; or a server's text.
+fn greeting(mut reader: Reader<'_>) -> Result<(), Fault> {
     reader.magic(&[EDONKEY], "protocol")?;
     let length = reader.u32_le("length")?;
     Reader::require((2..4096).contains(&length), "length")?;
@@ -46,16 +56,24 @@ fn stream(mut reader: Reader<'_>) -> Result<(), Fault> {
             identity(&mut reader)
         }
         HELLO_ANSWER => identity(&mut reader),
-        0x38 => server_message(&mut reader, length),
-        0x40 => {
-            Reader::require(matches!(length, 5 | 9 | 13 | 17), "length")?;
-            let id = reader.u32_le("client's id")?;
-            reader.take(usize::try_from(length).unwrap_or_default() - 5, "flags")?;
-            Reader::require(id != 0, "client's id")?;
-            next(&mut reader)
-        }
+        SERVER_MESSAGE => server_message(&mut reader, length),
         _ => Err(Fault::Wrong("opcode")),
     }
+}
+
+fn sequence(mut reader: Reader<'_>) -> Result<(), Fault> {
+    let length = header(&mut reader)?;
+    reader.take(length, "packet")?;
+    header(&mut reader).map(|_| ())
+}
+
+/// The length of the packet behind it, which has an opcode at least.
+fn header(reader: &mut Reader<'_>) -> Result<usize, Fault> {
+    let protocol = reader.u8("protocol")?;
+    Reader::require(matches!(protocol, EDONKEY | EMULE | PACKED), "protocol")?;
+    let length = reader.u32_le("length")?;
+    Reader::require((1..0x1_0000).contains(&length), "length")?;
+    Ok(usize::try_from(length).unwrap_or(usize::MAX))
 }
 
 fn identity(reader: &mut Reader<'_>) -> Result<(), Fault> {
@@ -75,14 +93,6 @@ fn server_message(reader: &mut Reader<'_>, length: u32) -> Result<(), Fault> {
     Reader::require(u32::from(text) + 3 == length, "length of text")?;
     let text = reader.take(usize::from(text.min(64)), "text")?;
     Reader::require(!text.contains(&0), "text")
-}
-
-/// The header of the packet behind this one.
-fn next(reader: &mut Reader<'_>) -> Result<(), Fault> {
-    let protocol = reader.u8("next protocol")?;
-    Reader::require(matches!(protocol, EDONKEY | EMULE | 0xd4), "next protocol")?;
-    let length = reader.u32_le("next length")?;
-    Reader::require((1..0x10_0000).contains(&length), "next length")
 }
 
 /// Few bits are fixed, so it takes two datagrams, of either side.
@@ -173,24 +183,18 @@ mod tests {
     }
 
     #[test]
-    fn the_client_s_id_counts_where_another_packet_follows() {
+    fn any_other_packet_counts_where_another_follows() {
         let judged = |bytes: &[u8]| stream(Reader::open(bytes));
         let id = b"\xe3\x05\0\0\0\x40\x01\0\x02\x03";
         assert!(matches!(judged(id), Err(Fault::Short(_))));
-        assert_eq!(judged(&[&id[..], b"\xe3\x02\0\0\0"].concat()), Ok(()));
-        assert!(judged(&[&id[..], b"\xe3\0\0\0\0"].concat()).is_err());
+        assert_eq!(judged(&[&id[..], b"\xc5\x02\0\0\0"].concat()), Ok(()));
+        let empty = [&id[..], b"\xe3\0\0\0\0"].concat();
+        assert!(matches!(judged(&empty), Err(Fault::Wrong(_))));
     }
 
     #[test]
-    fn a_length_beyond_reason_and_an_unknown_opcode_are_another_protocol_s() {
-        let judged = |bytes| stream(Reader::open(bytes));
-        assert!(matches!(
-            judged(b"\xe3\0\0\x01\0\x01"),
-            Err(Fault::Wrong(_))
-        ));
-        assert!(matches!(
-            judged(b"\xe3\x10\0\0\0\x99"),
-            Err(Fault::Wrong(_))
-        ));
+    fn a_length_beyond_reason_is_another_protocol_s() {
+        let judged = stream(Reader::open(b"\xe3\0\0\x01\0\x01"));
+        assert!(matches!(judged, Err(Fault::Wrong(_))));
     }
 }

@@ -64,10 +64,15 @@ fn datagram(reader: Reader<'_>) -> Result<(), Fault> {
 const KINDS: [u8; 10] = [0, 1, 2, 0x30, 0x31, 0x32, 0x40, 0x44, 0x80, 0x81];
 const HASH_TABLE: u8 = 0x44;
 const MOST_HOPS: u8 = 15;
+/// In a GUID, whose bytes are random but two.
+const MOST_ZEROS: usize = 4;
+/// Of a packet that fits in a few datagrams more than one.
+const MOST_PARTS: u8 = 32;
 
 /// A GUID, the kind, time to live and hops, and the length of what follows, to the last byte.
 fn message(mut reader: Reader<'_>) -> Result<(), Fault> {
-    reader.take(16, "GUID")?;
+    let zeros = reader.take(16, "GUID")?.iter().filter(|byte| **byte == 0);
+    Reader::require(zeros.count() <= MOST_ZEROS, "GUID")?;
     let kind = reader.u8("kind")?;
     Reader::require(KINDS.contains(&kind), "kind")?;
     let (lives, hops) = (reader.u8("time to live")?, reader.u8("hops")?);
@@ -88,7 +93,7 @@ fn fragment(mut reader: Reader<'_>) -> Result<(), Fault> {
     let (part, parts) = (reader.u8("part")?, reader.u8("parts")?);
     match (part, parts) {
         (_, 0) => reader.end("acknowledgement"),
-        (1.., _) => Reader::require(part <= parts && !reader.rest().is_empty(), "part"),
+        (1.., ..=MOST_PARTS) => Reader::require(part <= parts && !reader.rest().is_empty(), "part"),
         _ => Err(Fault::Wrong("part")),
     }
 }
@@ -148,12 +153,16 @@ mod tests {
         bytes[16] = 0x80;
         bytes.push(0);
         assert!(!judged(&bytes));
+        bytes.pop();
+        bytes[..5].fill(0);
+        assert!(!judged(&bytes));
     }
 
     #[test]
     fn a_part_is_one_of_its_parts_and_has_no_unknown_critical_flag() {
         assert!(!judged(b"GND\0\0\x01\x03\x02x"));
         assert!(!judged(b"GND\x04\0\x01\x01\x01x"));
+        assert!(!judged(b"GTA with text"));
         assert!(!judged(b"GND\0\0\x01\0\x01x"));
         assert!(judged(b"GTA\x01\0\x01\x01\x02x"));
     }

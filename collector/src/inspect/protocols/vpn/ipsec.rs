@@ -1,5 +1,6 @@
 //! IPsec by its key exchange (IKEv1, RFC 2408; IKEv2, RFC 7296), and by ESP in UDP (RFC 3948) and in
-//! TCP (RFC 8229). Cisco's VPN has ESP in UDP on another port.
+//! TCP (RFC 8229). Cisco's VPN has ESP in UDP on another port, and in TCP a key exchange with the
+//! header of UDP before it.
 
 use crate::inspect::{
     Label,
@@ -22,9 +23,7 @@ const CISCO: u16 = 10_000;
 
 fn probe(speech: &Speech<'_>) -> Verdict {
     if speech.transport == Transport::Tcp {
-        let mut reader = Reader::open(speech.bytes);
-        reader.magic(b"IKETCP", "stream prefix")?;
-        return Ok(Finding::default());
+        return stream(Reader::open(speech.bytes));
     }
     match speech.bytes {
         [0xff] if speech.on_port(TRAVERSAL) => Ok(Finding::likely()),
@@ -34,17 +33,35 @@ fn probe(speech: &Speech<'_>) -> Verdict {
     }
 }
 
-/// The header and its length; a datagram that was cut in fragments is longer than what is here.
+/// The prefix of the standard, or Cisco's way: each message with its header of UDP.
+fn stream(mut reader: Reader<'_>) -> Verdict {
+    if reader.rest().first() != Some(&1) {
+        reader.magic(b"IKETCP", "stream prefix")?;
+        return Ok(Finding::default());
+    }
+    reader.magic(b"\x01\xf4\x01\xf4", "ports")?;
+    let length = usize::from(reader.u16("length")?);
+    reader.u16("check sum")?;
+    Reader::require(header(&mut reader)?.saturating_add(8) == length, "length")?;
+    Ok(Finding::of(Label::of("CiscoVPN")))
+}
+
+/// A datagram that was cut in fragments is longer than what is here.
 fn exchange(speech: &Speech<'_>, message: &[u8]) -> Verdict {
-    let mut reader = Reader::whole(message);
+    let length = header(&mut Reader::whole(message))?;
+    let cut = speech.on_ports(&[EXCHANGE, TRAVERSAL]) && (message.len()..65_536).contains(&length);
+    Reader::require(length == message.len() || cut, "length")?;
+    Ok(Finding::default())
+}
+
+/// Of a key exchange; it gives the length of the message.
+fn header(reader: &mut Reader<'_>) -> Result<usize, Fault> {
     let initiator = reader.u64("initiator's index")?;
     reader.u64("responder's index")?;
     let next = reader.u8("next payload")?;
     let version = reader.u8("version")?;
     let kind = reader.u8("exchange")?;
     let flags = reader.u8("flags")?;
-    reader.u32("message number")?;
-    let length = usize::try_from(reader.u32("length")?).unwrap_or(usize::MAX);
     let known = match version {
         0x10 => next <= 20 || next == 130, // NAT discovery of the drafts
         0x20 => next == 0 || (33..=54).contains(&next),
@@ -52,13 +69,12 @@ fn exchange(speech: &Speech<'_>, message: &[u8]) -> Verdict {
     };
     Reader::require(known && initiator != 0, "payload")?;
     let exchanges = match version {
-        0x10 => matches!(kind, 0..=6 | 32 | 33) && flags & !0x07 == 0,
+        0x10 => matches!(kind, 1..=6 | 32 | 33) && flags & !0x07 == 0,
         _ => matches!(kind, 34..=44) && flags & !0x38 == 0,
     };
     Reader::require(exchanges, "exchange")?;
-    let cut = speech.on_ports(&[EXCHANGE, TRAVERSAL]) && (message.len()..65_536).contains(&length);
-    Reader::require(length == message.len() || cut, "length")?;
-    Ok(Finding::default())
+    reader.u32("message number")?;
+    Ok(usize::try_from(reader.u32("length")?).unwrap_or(usize::MAX))
 }
 
 /// ESP has an index and a sequence number, and no more that could be read.
@@ -130,6 +146,14 @@ mod tests {
             "CiscoVPN",
         ),
         Talk::tcp(4500, &[Opener(b"IKETCP\0\x20\0\0\0\0")], "IPSec"),
+        Talk::tcp(
+            10_000,
+            &[Opener(
+                b"\x01\xf4\x01\xf4\0\x28\0\0\xb6N\xf3!1\xa4\x89R\0\0\0\0\0\0\0\0\x01\x10\x04\0\
+                \0\0\0\0\0\0\0\x20\0\0\0\x04",
+            )],
+            "CiscoVPN",
+        ),
     ];
 
     fn changed(at: usize, value: u8) -> Vec<u8> {
@@ -152,6 +176,16 @@ mod tests {
             let bytes = changed(at, value);
             assert!(probe(&Speech::datagram(500, &bytes)).is_err(), "{at}");
         }
+    }
+
+    #[test]
+    fn the_two_lengths_over_tcp_agree() {
+        let message = |length: u8| {
+            let udp = [1, 0xf4, 1, 0xf4, 0, length, 0, 0];
+            stream(Reader::open(&[&udp[..], INIT].concat())).is_ok()
+        };
+        assert!(message(40));
+        assert!(!message(41));
     }
 
     #[test]

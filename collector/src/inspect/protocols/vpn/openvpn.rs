@@ -133,7 +133,10 @@ fn encrypted(opcode: u8, body: &[u8]) -> Result<(), Fault> {
     let sound = match opcode {
         CLIENT_RESET => early && length == RESET,
         SERVER_RESET => early && (ANSWERED..=ANSWERED + ADDED).contains(&length),
-        CLIENT_RESET_WITH_KEY => with_key(reader.rest()),
+        // Its upper half may say that a cookie is welcome.
+        CLIENT_RESET_WITH_KEY => {
+            (1..EARLY).contains(&(counter & 0xffff)) && with_key(reader.rest())
+        }
         _ => false,
     };
     Reader::require(sound, "encrypted reset")

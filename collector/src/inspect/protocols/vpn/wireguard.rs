@@ -55,8 +55,8 @@ fn message(bytes: &[u8]) -> Result<Message, Fault> {
     let kind = reader.u8("kind")?;
     let message = Message {
         kind,
-        reserved: reader.u24("reserved bytes")?,
-        index: reader.u32("index")?,
+        reserved: reader.u24_le("reserved bytes")?,
+        index: reader.u32_le("index")?,
         counter: reader.u64_le("counter")?,
     };
     let length = match kind {
@@ -64,7 +64,7 @@ fn message(bytes: &[u8]) -> Result<Message, Fault> {
         RESPONSE => bytes.len() == 92,
         COOKIE => bytes.len() == 64,
         // The payload is padded to 16 bytes, and its tag has as many.
-        DATA => bytes.len() >= 32 && bytes.len() % 16 == 0 && message.counter < FEW,
+        DATA => bytes.len() >= 32 && bytes.len().is_multiple_of(16) && message.counter < FEW,
         _ => false,
     };
     Reader::require(length, "length")?;

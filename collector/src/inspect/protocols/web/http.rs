@@ -1,12 +1,13 @@
 //! HTTP/1.0 and 1.1 by the heads of the first request and response (RFC 9112), with the host, the
-//! user agent and the media type (RFC 9110). The heads are read by `httparse`.
+//! user agent and the media type (RFC 9110). What runs over it is for [`super::application`].
+//!
+//! Two first lines of Icecast and SHOUTcast stand in for HTTP's: a source offers its stream in a
+//! version `ICE/1.0`, and a server answers with the version `ICY`.
 
-use httparse::{Error, Header, ParserConfig, Request, Response, Status};
-use zeroize::Zeroizing;
-
+use super::{application, head::Head};
 use crate::inspect::{
     Label, Sensitive,
-    reader::Fault,
+    reader::{Fault, Reader},
     registry::{Dissector, Facts, Finding, Speech, Transport, Verdict},
 };
 
@@ -19,166 +20,144 @@ pub(super) static DISSECTOR: Dissector = Dissector {
     talks: tests::TALKS,
 };
 
-const FIRST_LINE: Fault = Fault::Wrong("first line");
-const MOST_HEADERS: usize = 100;
-
-/// How far a head could be read, once its first line is known to be sound.
-enum Head {
-    /// It is whole, or can't be read any further.
-    Read,
-    /// Its end is not here.
-    Cut,
-    /// An interim response of this many bytes (RFC 9110, section 15.2).
-    Interim(usize),
-}
+const FIRST_LINE: &str = "first line";
+/// Longer than any registered method (RFC 9110, section 16.1.1).
+const LONGEST_METHOD: usize = 32;
 
 fn probe(speech: &Speech<'_>) -> Verdict {
-    if !speech.bytes.contains(&b'\n') {
-        return unfinished_line(speech.bytes);
-    }
-    let mut facts = Facts::default();
-    match head(speech.bytes, &mut facts) {
-        None => Err(FIRST_LINE),
-        Some(Head::Cut) if speech.finished => of_whole_lines(speech.bytes),
-        Some(head) => Ok(Finding {
-            facts,
-            more: !matches!(head, Head::Read),
-            ..Finding::default()
-        }),
-    }
-}
-
-/// Reads what is here of a request, or of the responses to one. `None` where the first line is
-/// neither a request line nor a status line.
-fn head(bytes: &[u8], facts: &mut Facts) -> Option<Head> {
-    if bytes.starts_with(b"HTTP/") {
-        responses(bytes, facts)
-    } else {
-        request(bytes, facts)
+    // A server reads over empty lines in front (RFC 9112, section 2.2).
+    let bytes = match speech.bytes.iter().position(|byte| !b"\r\n".contains(byte)) {
+        Some(start) => speech.bytes.get(start..).unwrap_or_default(),
+        None => &[],
+    };
+    let Some(head) = Head::read(bytes) else {
+        return unfinished_line(bytes, speech.finished);
+    };
+    match Status::read(head.first) {
+        Some(status) => Ok(response(head, status)),
+        None => request(&head),
     }
 }
 
-/// A first line without its end can be ruled out, but proves nothing: a version may still follow.
-fn unfinished_line(bytes: &[u8]) -> Verdict {
-    let sound = |byte: &u8| byte.is_ascii_graphic() || *byte == b' ' || *byte >= 0x80;
-    let text = bytes.strip_suffix(b"\r").unwrap_or(bytes);
-    let token = |byte: &u8| byte.is_ascii_alphanumeric() || b"/!#$%&'*+-.^_`|~".contains(byte);
-    let method = text.split(|&byte| byte == b' ').next().unwrap_or_default();
-    if text.iter().all(sound) && method.iter().all(token) {
-        Err(Fault::Short("first line"))
-    } else {
-        Err(FIRST_LINE)
+/// A first line without its end can be ruled out, but proves nothing: a version may still follow. If
+/// none does, as when the window is too small for the target, a common request is likely.
+fn unfinished_line(bytes: &[u8], finished: bool) -> Verdict {
+    const COMMON: &[&[u8]] = &[b"GET /", b"POST /", b"HEAD /", b"PUT /"];
+    let token = |byte: &u8| byte.is_ascii_alphanumeric() || b"/.-_+!#$%&'*^`|~\r".contains(byte);
+    let method = bytes.split(|&byte| byte == b' ').next().unwrap_or_default();
+    Reader::require(method.len() <= LONGEST_METHOD, FIRST_LINE)?;
+    Reader::require(method.iter().all(token), FIRST_LINE)?;
+    if finished && COMMON.iter().any(|common| bytes.starts_with(common)) {
+        return Ok(Finding::likely());
+    }
+    Err(Fault::Short(FIRST_LINE))
+}
+
+/// A request line's method and target. The version is judged by its name alone, so that a damaged
+/// digit does no harm.
+pub(super) struct RequestLine<'a> {
+    pub(super) method: &'a [u8],
+    pub(super) target: &'a [u8],
+    /// The version is Icecast's.
+    pub(super) source: bool,
+}
+
+impl<'a> RequestLine<'a> {
+    fn read(line: &'a [u8]) -> Option<Self> {
+        let mut ends = line.splitn(2, |&byte| byte == b' ');
+        let (method, rest) = (ends.next()?, ends.next()?);
+        let space = rest.iter().rposition(|&byte| byte == b' ')?;
+        let (target, version) = rest.split_at_checked(space)?;
+        let token = |byte: &u8| byte.is_ascii_alphanumeric() || b"-_+!#$%&'*.^`|~".contains(byte);
+        let named = (1..=LONGEST_METHOD).contains(&method.len()) && method.iter().all(token);
+        let spoken = version.len() == " HTTP/1.1".len() && version.starts_with(b" HTTP/");
+        let line = Self {
+            method,
+            target: target.trim_ascii(),
+            source: version == b" ICE/1.0",
+        };
+        // The preface of HTTP/2 (RFC 9113, section 3.4).
+        let other = method == b"PRI" || line.target.is_empty();
+        (named && (spoken || line.source) && !other).then_some(line)
     }
 }
 
-/// A head that the window or the flow's end cuts: read as far as its lines are whole.
-fn of_whole_lines(bytes: &[u8]) -> Verdict {
-    let end = bytes.iter().rposition(|&byte| byte == b'\n');
-    let lines = bytes
-        .get(..end.map_or(0, |end| end + 1))
-        .unwrap_or_default();
-    let mut whole = Zeroizing::new(Vec::with_capacity(lines.len() + 2));
-    whole.extend_from_slice(lines);
-    whole.extend_from_slice(b"\r\n");
-    let mut facts = Facts::default();
-    match head(&whole, &mut facts) {
-        None => Err(FIRST_LINE),
-        Some(_) => Ok(Finding {
-            facts,
-            ..Finding::default()
-        }),
+/// A status line's code: three digits behind the version.
+struct Status {
+    code: [u8; 3],
+    /// The version is SHOUTcast's.
+    shoutcast: bool,
+}
+
+impl Status {
+    fn read(line: &[u8]) -> Option<Self> {
+        let mut ends = line.splitn(2, |&byte| byte == b' ');
+        let (version, behind) = (ends.next()?, ends.next()?.trim_ascii_start());
+        let shoutcast = version == b"ICY";
+        let spoken = version.len() == "HTTP/1.1".len() && version.starts_with(b"HTTP/");
+        let code = *behind.first_chunk::<3>()?;
+        let alone = behind.get(3).is_none_or(|&byte| byte == b' ');
+        let sound = alone && code.iter().all(u8::is_ascii_digit);
+        (sound && (spoken || shoutcast)).then_some(Self { code, shoutcast })
+    }
+
+    /// Switching protocols (101) is the last response in HTTP.
+    fn interim(&self) -> bool {
+        self.code.starts_with(b"1") && &self.code != b"101"
     }
 }
 
-/// `None` where the first line is no request line.
-fn request(bytes: &[u8], facts: &mut Facts) -> Option<Head> {
-    let mut headers = [httparse::EMPTY_HEADER; MOST_HEADERS];
-    let mut request = Request::new(&mut headers);
-    let head = sound(lenient().parse_request(&mut request, bytes))?;
-    // `httparse` reads over empty lines in front; without a version it has seen nothing else.
-    request.version?;
-    if matches!(head, Head::Cut) {
-        return Some(head);
+fn request(head: &Head<'_>) -> Verdict {
+    let line = RequestLine::read(head.first).ok_or(Fault::Wrong(FIRST_LINE))?;
+    let host = head.field("host").filter(|host| !host.is_empty());
+    let host = host.or_else(|| authority(&line)).and_then(host_name);
+    let mut finding = application::of_request(&line, head);
+    finding.facts = Facts {
+        user_agent: head.field("user-agent").and_then(text),
+        server_name: host,
+        ..Facts::default()
+    };
+    finding.more |= head.rest.is_none();
+    Ok(finding)
+}
+
+/// The first response that is final: the interim ones before it are read over (RFC 9110, section
+/// 15.2).
+fn response(mut head: Head<'_>, mut status: Status) -> Finding {
+    while status.interim() {
+        let Some(next) = head.rest.and_then(Head::read) else {
+            return Finding {
+                more: true,
+                ..Finding::default()
+            };
+        };
+        let Some(found) = Status::read(next.first) else {
+            return Finding::default();
+        };
+        (head, status) = (next, found);
     }
-    facts.user_agent = text(value(request.headers, "user-agent"));
-    let host = value(request.headers, "host").or(request.path.and_then(authority));
-    facts.server_name = host.and_then(host_name);
-    Some(head)
-}
-
-/// The first response that is final; the interim ones before it are read over. `None` where the
-/// first line is no status line.
-fn responses(bytes: &[u8], facts: &mut Facts) -> Option<Head> {
-    let mut rest = bytes;
-    loop {
-        match response(rest, facts) {
-            Some(Head::Interim(length)) => rest = rest.get(length..).unwrap_or_default(),
-            None if rest.len() < bytes.len() => return Some(Head::Read),
-            head => return head,
-        }
-        if rest.is_empty() {
-            return Some(Head::Cut);
-        }
+    let media_type = head.field("content-type").and_then(media_type);
+    let mut finding = application::of_response(&head, media_type.as_deref());
+    if status.shoutcast {
+        finding.label = Some(Label::of("IceCast"));
     }
+    finding.facts.content_type = media_type;
+    finding.more |= head.rest.is_none();
+    finding
 }
 
-fn response(bytes: &[u8], facts: &mut Facts) -> Option<Head> {
-    let mut headers = [httparse::EMPTY_HEADER; MOST_HEADERS];
-    let mut response = Response::new(&mut headers);
-    let parsed = lenient().parse_response(&mut response, bytes);
-    let head = sound(parsed)?;
-    match (parsed, response.code) {
-        // Switching protocols (101) is the last response in HTTP.
-        (Ok(Status::Complete(length)), Some(100 | 102..=199)) => Some(Head::Interim(length)),
-        (Ok(Status::Partial), _) => Some(head),
-        _ => {
-            facts.content_type = value(response.headers, "content-type").and_then(media_type);
-            Some(head)
-        }
+fn text(value: &[u8]) -> Option<Sensitive> {
+    (!value.is_empty()).then(|| Sensitive::new(String::from_utf8_lossy(value)))
+}
+
+/// Of a target in absolute form, or of CONNECT's (RFC 9112, sections 3.2.2 and 3.2.3).
+fn authority<'a>(line: &RequestLine<'a>) -> Option<&'a [u8]> {
+    if line.method == b"CONNECT" {
+        return Some(line.target);
     }
-}
-
-/// A meter is no party to the exchange: it takes what a lenient peer may (RFC 9112, sections 3, 4
-/// and 5.2), and leaves a malformed field out.
-fn lenient() -> ParserConfig {
-    let mut config = ParserConfig::default();
-    config
-        .allow_multiple_spaces_in_request_line_delimiters(true)
-        .allow_multiple_spaces_in_response_status_delimiters(true)
-        .ignore_invalid_headers_in_requests(true)
-        .ignore_invalid_headers_in_responses(true)
-        .allow_spaces_after_header_name_in_responses(true)
-        .allow_obsolete_multiline_headers_in_responses(true);
-    config
-}
-
-/// `None` for a fault in the first line. One behind it leaves the label as it is, and of the fields
-/// those before the fault.
-fn sound(parsed: Result<Status<usize>, Error>) -> Option<Head> {
-    match parsed {
-        Ok(Status::Complete(_)) => Some(Head::Read),
-        Ok(Status::Partial) => Some(Head::Cut),
-        Err(Error::HeaderName | Error::HeaderValue | Error::TooManyHeaders) => Some(Head::Read),
-        Err(Error::NewLine | Error::Status | Error::Token | Error::Version) => None,
-    }
-}
-
-fn value<'a>(headers: &[Header<'a>], name: &str) -> Option<&'a [u8]> {
-    let field = headers
-        .iter()
-        .find(|field| field.name.eq_ignore_ascii_case(name))?;
-    Some(field.value)
-}
-
-fn text(value: Option<&[u8]>) -> Option<Sensitive> {
-    let text = String::from_utf8_lossy(value?.trim_ascii());
-    (!text.is_empty()).then(|| Sensitive::new(text))
-}
-
-/// Of a target in absolute form (RFC 9112, section 3.2.2).
-fn authority(target: &str) -> Option<&[u8]> {
-    let (_, rest) = target.split_once("://")?;
-    rest.split(['/', '?']).next().map(str::as_bytes)
+    let scheme = line.target.windows(3).position(|part| part == b"://")?;
+    let rest = line.target.get(scheme + 3..)?;
+    rest.split(|byte| b"/?".contains(byte)).next()
 }
 
 /// A host without its port, in lower case (RFC 3986, section 3.2.2).
@@ -212,23 +191,114 @@ mod tests {
         Turn::{Opener, Responder},
     };
 
-    pub(crate) const TALKS: &[Talk] = &[Talk::tcp(
-        80,
-        &[
-            Opener(
-                b"GET /index.html HTTP/1.1\r\nHost: WWW.example.org:80\r\n\
-                User-Agent: curl/7.88.1\r\nAccept: */*\r\n\r\n",
-            ),
-            Responder(
-                b"HTTP/1.1 200 OK\r\nServer: nginx/1.22.1\r\n\
-                Content-Type: Text/HTML; charset=utf-8\r\nContent-Length: 5\r\n\r\nhello",
-            ),
-        ],
-        "HTTP",
-    )];
+    pub(crate) const TALKS: &[Talk] = &[
+        Talk::tcp(
+            80,
+            &[
+                Opener(
+                    b"GET /index.html HTTP/1.1\r\nHost: WWW.example.org:80\r\n\
+                    User-Agent: curl/7.88.1\r\nAccept: */*\r\n\r\n",
+                ),
+                Responder(
+                    b"HTTP/1.1 200 OK\r\nServer: nginx/1.22.1\r\n\
+                    Content-Type: Text/HTML; charset=utf-8\r\nContent-Length: 5\r\n\r\nhello",
+                ),
+            ],
+            "HTTP",
+        ),
+        Talk::tcp(
+            8080,
+            &[
+                Opener(b"GET http://example.org/ HTTP/1.1\r\nHost: example.org\r\n\r\n"),
+                Responder(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"),
+            ],
+            "HTTP_Proxy",
+        ),
+        Talk::tcp(
+            3128,
+            &[
+                Opener(b"CONNECT example.org:443 HTTP/1.1\r\nHost: example.org:443\r\n\r\n"),
+                Responder(b"HTTP/1.1 200 Connection established\r\n\r\n"),
+                Opener(b"\x16\x03\x01\x01\x06\x01\0\x01\x02\x03\x03"),
+            ],
+            "HTTP_Connect",
+        ),
+        Talk::tcp(
+            80,
+            &[
+                Opener(
+                    b"GET /chat HTTP/1.1\r\nHost: example.org\r\nUpgrade: websocket\r\n\
+                    Connection: Upgrade\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\
+                    Sec-WebSocket-Version: 13\r\n\r\n",
+                ),
+                Responder(
+                    b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n\
+                    Connection: Upgrade\r\n\
+                    Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n\x81\x02hi",
+                ),
+            ],
+            "HTTP.WebSocket",
+        ),
+        Talk::tcp(
+            80,
+            &[
+                Opener(
+                    b"POST / HTTP/1.1\r\nHost: ocsp.example.org\r\n\
+                    Content-Type: application/ocsp-request\r\nContent-Length: 2\r\n\r\n0\0",
+                ),
+                Responder(
+                    b"HTTP/1.1 200 OK\r\nContent-Type: application/ocsp-response\r\n\
+                    Content-Length: 2\r\n\r\n0\0",
+                ),
+            ],
+            "HTTP.OCSP",
+        ),
+        Talk::tcp(
+            8545,
+            &[Opener(
+                b"POST / HTTP/1.1\r\nHost: example.org\r\nContent-Type: application/json\r\n\
+                Content-Length: 40\r\n\r\n{\"jsonrpc\": \"2.0\", \"method\": \"a\", \"id\": 1}",
+            )],
+            "HTTP.JSON-RPC",
+        ),
+        Talk::tcp(
+            80,
+            &[Responder(
+                b"HTTP/1.1 200 OK\r\nContent-Type: video/mp4\r\nContent-Length: 944\r\n\r\n\
+                \0\0\0\x1cftypiso5\0\0\0\x01avc1iso5dash\0\0\0\x08free",
+            )],
+            "HTTP.MpegDash",
+        ),
+        Talk::tcp(
+            8000,
+            &[
+                Opener(b"GET /stream HTTP/1.0\r\nHost: example.org\r\nIcy-MetaData: 1\r\n\r\n"),
+                Responder(
+                    b"HTTP/1.0 200 OK\r\nContent-Type: audio/mpeg\r\nicy-br: 128\r\n\
+                    icy-name: Example\r\n\r\n",
+                ),
+            ],
+            "HTTP.IceCast",
+        ),
+        Talk::tcp(
+            8000,
+            &[
+                Opener(b"SOURCE /example.ogg ICE/1.0\r\nAuthorization: Basic c291cmNlOmE=\r\n"),
+                Responder(b"HTTP/1.0 200 OK\r\n\r\n"),
+            ],
+            "IceCast",
+        ),
+        Talk::tcp(
+            8000,
+            &[Responder(
+                b"ICY 200 OK\r\nicy-name:Example\r\nicy-metaint:8192\r\n\r\n",
+            )],
+            "IceCast",
+        ),
+    ];
 
-    fn certain(bytes: &[u8], finished: bool) -> Option<Finding> {
-        let speech = Speech::stream(8080, bytes, finished);
+    fn certain(bytes: &[u8]) -> Option<Finding> {
+        let speech = Speech::stream(8080, bytes, false);
         probe(&speech).ok()
     }
 
@@ -240,7 +310,7 @@ mod tests {
     fn a_request_gives_host_and_user_agent() {
         let request =
             b"GET / HTTP/1.1\r\nhost: [2001:DB8::1]:8080\r\nUser-Agent: Wget/1.21.4\r\n\r\n";
-        let finding = certain(request, false).unwrap();
+        let finding = certain(request).unwrap();
         assert_eq!(name(&finding.facts), Some("2001:db8::1"));
         let agent = finding.facts.user_agent.unwrap();
         assert_eq!(agent.reveal(), "Wget/1.21.4");
@@ -248,49 +318,56 @@ mod tests {
     }
 
     #[test]
-    fn a_target_in_absolute_form_gives_the_host_where_the_field_is_missing() {
-        let finding = certain(b"GET http://Example.org/a HTTP/1.0\r\n\r\n", false).unwrap();
+    fn a_target_gives_the_host_where_the_field_is_missing() {
+        let finding = certain(b"GET http://Example.org/a HTTP/1.0\r\n\r\n").unwrap();
+        assert_eq!(name(&finding.facts), Some("example.org"));
+        let finding = certain(b"CONNECT Example.org:443 HTTP/1.0\r\n\r\n").unwrap();
         assert_eq!(name(&finding.facts), Some("example.org"));
     }
 
     #[test]
     fn a_response_gives_its_media_type_in_lower_case_without_parameters() {
         let response = b"HTTP/1.1 404 Not Found\r\nContent-Type: Text/HTML ; charset=utf-8\r\n\r\n";
-        let facts = certain(response, false).unwrap().facts;
+        let facts = certain(response).unwrap().facts;
         assert_eq!(facts.content_type.as_deref(), Some("text/html"));
         let malformed = b"HTTP/1.1 200 OK\r\nContent-Type: a/b/c\r\n\r\n";
-        assert_eq!(certain(malformed, false).unwrap().facts.content_type, None);
+        assert_eq!(certain(malformed).unwrap().facts.content_type, None);
     }
 
     #[test]
     fn an_interim_response_is_read_over() {
         let interim = b"HTTP/1.1 100 Continue\r\n\r\n";
-        assert!(certain(interim, false).unwrap().more);
+        assert!(certain(interim).unwrap().more);
         let both = [
             &interim[..],
             b"HTTP/1.1 200 OK\r\nContent-Type: image/png\r\n\r\n",
         ]
         .concat();
-        let finding = certain(&both, false).unwrap();
+        let finding = certain(&both).unwrap();
         assert_eq!(finding.facts.content_type.as_deref(), Some("image/png"));
         assert!(!finding.more);
     }
 
     #[test]
-    fn a_head_that_is_cut_gives_its_whole_lines_at_the_end() {
-        let cut = b"GET / HTTP/1.1\r\nHost: example.org\r\nUser-Agent: cu";
-        let early = certain(cut, false).unwrap();
-        assert!(early.more && early.facts.server_name.is_none());
-        let last = certain(cut, true).unwrap();
-        assert_eq!(name(&last.facts), Some("example.org"));
-        assert!(last.facts.user_agent.is_none());
+    fn a_head_that_is_cut_gives_its_whole_lines_and_wants_more() {
+        let finding = certain(b"GET / HTTP/1.1\r\nHost: example.org\r\nUser-Agent: cu").unwrap();
+        assert_eq!(name(&finding.facts), Some("example.org"));
+        assert!(finding.more && finding.facts.user_agent.is_none());
     }
 
     #[test]
-    fn a_malformed_field_is_left_out() {
-        let request = b"GET / HTTP/1.1\r\nbad field\r\nHost: example.org\r\n\r\n";
-        let finding = certain(request, false).unwrap();
-        assert_eq!(name(&finding.facts), Some("example.org"));
+    fn a_first_line_is_known_by_the_version_s_name_though_a_byte_be_damaged() {
+        assert!(certain(b"POST /a%s\0b.dll HTTP/d.1\r\n\r\n").is_some());
+        assert!(certain(b"HTTP/1.\xc5 200 OK\r\n\r\n").is_some());
+        assert!(certain(b"HTTP/1.1 2000 OK\r\n\r\n").is_none());
+    }
+
+    #[test]
+    fn a_common_request_whose_line_is_cut_is_likely() {
+        let judge = |bytes, finished| probe(&Speech::stream(80, bytes, finished));
+        assert!(judge(b"GET /a?b=", true).is_ok_and(|finding| finding.likely));
+        assert!(judge(b"GET /a?b=", false).is_err());
+        assert!(judge(b"OPTIONS sip:a", true).is_err());
     }
 
     #[test]
@@ -303,8 +380,11 @@ mod tests {
             b"\r\n\r\n",
             b"\n",
             b"USER anonymous\r\n",
+            b"\0\0GET / HTTP/1.1\r\n",
+            b"SOURCE /a\r\n",
+            b"ICY weather\r\n",
         ] {
-            assert!(certain(bytes, true).is_none(), "{}", bytes.escape_ascii());
+            assert!(certain(bytes).is_none(), "{}", bytes.escape_ascii());
         }
     }
 }
