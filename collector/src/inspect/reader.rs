@@ -82,7 +82,8 @@ impl<'a> Reader<'a> {
         Ok(taken)
     }
 
-    fn array<const N: usize>(&mut self, part: &'static str) -> Result<[u8; N], Fault> {
+    /// The next `N` bytes.
+    pub(crate) fn array<const N: usize>(&mut self, part: &'static str) -> Result<[u8; N], Fault> {
         let (taken, rest) = self
             .rest
             .split_first_chunk::<N>()

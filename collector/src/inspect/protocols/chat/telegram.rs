@@ -1,13 +1,15 @@
 //! Telegram's MTProto over TCP ("MTProto transports" of its documentation): the marks of the
 //! intermediate and the padded transport; the abridged and the full one by a first message that is
 //! not encrypted, which has zeros in the place of a key's number; the abridged one, as likely, by
-//! its frames. The obfuscated transport is made to look like nothing.
+//! its frames; and the obfuscated form of all of them, as [`obfuscated`] opens it.
 
 use crate::inspect::{
     Label,
     reader::{Fault, Reader},
     registry::{Dissector, Finding, Speech, Transport, Verdict},
 };
+
+mod obfuscated;
 
 pub(super) static DISSECTOR: Dissector = Dissector {
     label: Label::of("Telegram"),
@@ -31,10 +33,18 @@ fn probe(speech: &Speech<'_>) -> Verdict {
     if !speech.from_opener {
         return answer(speech);
     }
-    let mut reader = Reader::open(speech.bytes);
     if speech.bytes.first() == Some(&ABRIDGED) {
         return abridged(speech);
     }
+    match marked(speech.bytes) {
+        Err(Fault::Wrong(_)) if speech.on_ports(PORTS) => obfuscated::mark(speech.bytes)?,
+        judged => judged?,
+    }
+    Ok(Finding::default())
+}
+
+fn marked(bytes: &[u8]) -> Result<(), Fault> {
+    let mut reader = Reader::open(bytes);
     let first = reader.u32_le("mark")?;
     match first {
         INTERMEDIATE | PADDED => {
@@ -49,7 +59,7 @@ fn probe(speech: &Speech<'_>) -> Verdict {
             plain(&mut reader, first - 12)?;
         }
     }
-    Ok(Finding::default())
+    Ok(())
 }
 
 /// A message of `length` bytes that is not encrypted.
@@ -121,6 +131,7 @@ mod tests {
     const KEYED: &[u8] = b"\xef\x0e\x11\x22\x33\x44\x55\x66\x77\x88\x10\x11\x12\x13\x14\x15";
 
     pub(crate) const TALKS: &[Talk] = &[
+        Talk::tcp(443, &[Opener(obfuscated::tests::FIRST_BYTES)], "Telegram"),
         Talk::tcp(443, &[Opener(ABRIDGED_PLAIN)], "Telegram"),
         Talk::tcp(
             443,
