@@ -80,8 +80,14 @@ fn datagram(reader: &mut Reader<'_>) -> Verdict {
     reader.take(16 + 4 * 3 + 2 * 3, "call")?;
     let length = reader.u16("length")?;
     let length = if little { length.swap_bytes() } else { length };
-    reader.take(2 + 2, "fragment, credentials and serial number")?;
-    Reader::require(usize::from(length) <= reader.rest().len(), "length")?;
+    reader.u16("fragment")?;
+    let credentials = reader.u8("credentials")? != 0;
+    reader.u8("serial number")?;
+    let body = reader.rest().len();
+    let length = usize::from(length);
+    // Credentials stand behind the body.
+    let fits = length == body || credentials && length < body;
+    Reader::require(fits, "length")?;
     Ok(match is_profinet(interface, little) {
         true => Finding::of(PROFINET),
         false => Finding::default(),
@@ -138,6 +144,23 @@ mod tests {
         let big = b"\xde\xa0\0\x02\x6c\x97\x11\xd1\x82\x71\0\xa0\x24\x42\xdf\x7d";
         assert!(is_profinet(little, true) && is_profinet(big, false));
         assert!(!is_profinet(big, true) && !is_profinet(&little[..15], true));
+    }
+
+    #[test]
+    fn a_datagram_ends_where_its_length_says() {
+        let [
+            Talk {
+                turns: [Opener(call)],
+                ..
+            },
+        ] = &TALKS[1..]
+        else {
+            panic!("one call");
+        };
+        assert!(datagram(&mut Reader::whole(call)).is_ok());
+        let longer = [call, &b"x"[..]].concat();
+        let judged = datagram(&mut Reader::whole(&longer)).unwrap_err();
+        assert_eq!(judged, Fault::Wrong("length"));
     }
 
     #[test]
