@@ -8,8 +8,10 @@
 //!
 //! The tables hold a port where the protocol's own documents or IANA's list name it and it is a
 //! default of nDPI's too, so that a guess says no more and no less than there: a scan of ten
-//! thousand ports is not to look like ten thousand protocols. SNMP and `NetFlow` are not in it:
-//! each of their datagrams is whole, so one that they don't know is none of theirs.
+//! thousand ports is not to look like ten thousand protocols. Besides those it holds what a vendor
+//! asks firewalls to open for its service: Google's 5228 to 5230 (Firebase Cloud Messaging) and
+//! Cloudflare's 2408 (WARP). SNMP and `NetFlow` are not in it: each of their datagrams is whole, so
+//! one that they don't know is none of theirs.
 
 use collector_common::packet::protocol;
 
@@ -64,6 +66,8 @@ fn find(table: &Table, number: u16) -> Option<Label> {
 const PROTOCOLS: &Table = &[
     (1, "ICMP"),
     (2, "IGMP"),
+    (4, "IP_in_IP"),
+    (8, "EGP"),
     (47, "GRE"),
     (50, "IPSec"),
     (51, "IPSec"),
@@ -164,6 +168,9 @@ const TCP: &Table = &[
     (5061, "SIP"),
     (5094, "HART-IP"),
     (5201, "TargusDataspeed"),
+    (5228, "Google"),
+    (5229, "Google"),
+    (5230, "Google"),
     (5242, "Viber"),
     (5243, "Viber"),
     (5432, "PostgreSQL"),
@@ -245,6 +252,7 @@ const UDP: &Table = &[
     (2123, "GTP"),
     (2152, "GTP"),
     (2190, "TiVoConnect"),
+    (2408, "CloudflareWarp"),
     (2944, "Megaco"),
     (3386, "GTP_PRIME"),
     (3389, "RDP"),
