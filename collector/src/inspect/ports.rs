@@ -8,10 +8,12 @@
 //!
 //! The tables hold a port where the protocol's own documents or IANA's list name it and it is a
 //! default of nDPI's too, so that a guess says no more and no less than there: a scan of ten
-//! thousand ports is not to look like ten thousand protocols. Besides those it holds what a vendor
-//! asks firewalls to open for its service: Google's 5228 to 5230 (Firebase Cloud Messaging) and
-//! Cloudflare's 2408 (WARP). SNMP and `NetFlow` are not in it: each of their datagrams is whole, so
-//! one that they don't know is none of theirs.
+//! thousand ports is not to look like ten thousand protocols. Besides those they hold what an exit
+//! carries much of, the ports of XMPP's clients (RFC 6120; 5223 for the older form in TLS) and
+//! BitTorrent's first (BEP 3), whose encrypted form nothing else tells; and what a vendor asks
+//! firewalls to open for its service: Google's 5228 to 5230 (Firebase Cloud Messaging), Cloudflare's
+//! 2408 (WARP), Cisco's 9000 (Webex). SNMP and `NetFlow` are not in them: each of their datagrams is
+//! whole, so one that they don't know is none of theirs.
 
 use collector_common::packet::protocol;
 
@@ -168,6 +170,8 @@ const TCP: &Table = &[
     (5061, "SIP"),
     (5094, "HART-IP"),
     (5201, "TargusDataspeed"),
+    (5222, "Jabber"),
+    (5223, "Jabber"),
     (5228, "Google"),
     (5229, "Google"),
     (5230, "Google"),
@@ -184,6 +188,7 @@ const TCP: &Table = &[
     (6556, "CHECKMK"),
     (6653, "OpenFlow"),
     (6789, "Ceph"),
+    (6881, "BitTorrent"),
     (7000, "Cassandra"),
     (7985, "Viber"),
     (8008, "HTTP"),
@@ -288,11 +293,13 @@ const UDP: &Table = &[
     (5684, "COAP"),
     (5938, "TeamViewer"),
     (6343, "sFlow"),
+    (6881, "BitTorrent"),
     (7351, "MerakiCloud"),
     (7985, "Viber"),
     (7987, "Viber"),
     (8612, "BJNP"),
     (8805, "PFCP"),
+    (9000, "Webex"),
     (9600, "FINS"),
     (9999, "TPLINK_SHP"),
     (10000, "CiscoVPN"),
