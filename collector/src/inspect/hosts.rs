@@ -4,7 +4,9 @@
 //! domain of its owner, which is the source of the fact, and the category where it is not the
 //! application's own (a check of connectivity, an advertisement).
 
-use std::{collections::HashMap, sync::LazyLock};
+use std::sync::LazyLock;
+
+use hashbrown::HashMap;
 
 use super::vocabulary;
 

@@ -1,7 +1,7 @@
 //! Inspectors of the flows that are under way.
 
 use collector_common::{event::SampleHeader, flow::Flow};
-use hashbrown::HashMap;
+use hashbrown::{HashMap, hash_map};
 
 use crate::inspect::{self, Inspection, Inspector, explain::Detail};
 
@@ -44,13 +44,12 @@ impl Default for SampleLimits {
     }
 }
 
-enum State {
-    Undecided(Box<Inspector>),
-    Decided(Box<Inspection>),
-}
-
+/// A flow that is under way: one of the two is there.
 struct Entry {
-    state: State,
+    /// While it is undecided.
+    inspector: Option<Box<Inspector>>,
+    /// From then on.
+    inspection: Option<Box<Inspection>>,
     /// Last [`Samples::forget`] before anything was heard of the flow.
     heard: u64,
 }
@@ -88,40 +87,47 @@ impl Samples {
     pub(super) fn add(&mut self, header: &SampleHeader, bytes: &[u8]) -> bool {
         let taken = usize::try_from(header.taken).unwrap_or(usize::MAX);
         let bytes = bytes.get(..taken).unwrap_or(bytes);
-        if !self.flows.contains_key(&header.id) && !self.begin(header) {
-            self.shed += 1;
-            return true;
-        }
-        let Some(entry) = self.flows.get_mut(&header.id) else {
-            return true;
+        let limits = &self.limits;
+        let full = self.undecided >= limits.undecided || self.flows.len() >= limits.flows;
+        let entry = match self.flows.entry(header.id) {
+            hash_map::Entry::Occupied(entry) => entry.into_mut(),
+            hash_map::Entry::Vacant(_) if full => {
+                self.shed += 1;
+                return true;
+            }
+            hash_map::Entry::Vacant(entry) => {
+                self.undecided += 1;
+                entry.insert(Entry::new(header, limits.explain))
+            }
         };
         entry.heard = self.now;
-        let State::Undecided(inspector) = &mut entry.state else {
+        let Some(inspector) = &mut entry.inspector else {
             return false;
         };
         inspector.payload(header.from_opener == 1, header.offset, bytes);
         let decided = inspector.decided();
         if decided {
-            self.decide(header.id);
+            self.undecided -= 1;
+            entry.decide();
         }
         !decided
     }
 
     /// What is known of `flow`; kept when it goes on.
     pub(super) fn inspection(&mut self, flow: &Flow, goes_on: bool) -> Inspection {
-        let id = flow.entry.id;
-        self.decide(id);
-        let kept = if goes_on {
-            self.flows.get_mut(&id).and_then(|entry| {
-                entry.heard = self.now;
-                entry.state.decided().cloned()
-            })
-        } else {
-            self.flows
-                .remove(&id)
-                .and_then(|entry| entry.state.decided().cloned())
+        let hash_map::Entry::Occupied(mut entry) = self.flows.entry(flow.entry.id) else {
+            return by_port(flow);
         };
-        kept.unwrap_or_else(|| by_port(flow))
+        let known = entry.get_mut();
+        known.heard = self.now;
+        self.undecided -= usize::from(known.inspector.is_some());
+        known.decide();
+        let inspection = if goes_on {
+            known.inspection.clone()
+        } else {
+            entry.remove().inspection
+        };
+        inspection.map_or_else(|| by_port(flow), |inspection| *inspection)
     }
 
     /// Drops flows of which nothing was heard for long: a sample may come after its flow's end.
@@ -137,59 +143,33 @@ impl Samples {
         self.undecided = self
             .flows
             .values()
-            .filter(|entry| matches!(entry.state, State::Undecided(_)))
+            .filter(|entry| entry.inspector.is_some())
             .count();
     }
+}
 
-    fn begin(&mut self, header: &SampleHeader) -> bool {
-        if self.undecided >= self.limits.undecided || self.flows.len() >= self.limits.flows {
-            return false;
-        }
+impl Entry {
+    fn new(header: &SampleHeader, explain: Option<Detail>) -> Self {
         let mut ports = [header.source_port, header.destination_port];
         if header.from_opener != 1 {
             ports.reverse();
         }
         let [opener, responder] = ports;
         let mut inspector = Inspector::new(header.protocol as u8, opener, responder);
-        if let Some(detail) = self.limits.explain {
+        if let Some(detail) = explain {
             inspector = inspector.explained(detail);
         }
-        let entry = Entry {
-            state: State::Undecided(Box::new(inspector)),
-            heard: self.now,
-        };
-        self.flows.insert(header.id, entry);
-        self.undecided += 1;
-        true
-    }
-
-    /// Ends the inspection of a flow, so that its payload is gone.
-    fn decide(&mut self, id: u64) {
-        let Some(Entry {
-            state: State::Undecided(_),
-            heard,
-        }) = self.flows.get(&id)
-        else {
-            return;
-        };
-        let heard = *heard;
-        if let Some(Entry {
-            state: State::Undecided(inspector),
-            ..
-        }) = self.flows.remove(&id)
-        {
-            self.undecided -= 1;
-            let state = State::Decided(Box::new(inspector.finish()));
-            self.flows.insert(id, Entry { state, heard });
+        Self {
+            inspector: Some(Box::new(inspector)),
+            inspection: None,
+            heard: 0,
         }
     }
-}
 
-impl State {
-    fn decided(&self) -> Option<&Inspection> {
-        match self {
-            State::Decided(inspection) => Some(inspection),
-            State::Undecided(_) => None,
+    /// Ends the inspection, so that its payload is gone.
+    fn decide(&mut self) {
+        if let Some(inspector) = self.inspector.take() {
+            self.inspection = Some(Box::new(inspector.finish()));
         }
     }
 }
