@@ -180,7 +180,8 @@ fn no_two_dissectors_are_certain_of_the_same_bytes() {
     for (by, talk) in talks() {
         talk.each_speech(|speech| {
             let of_all = protocols::of(talk.transport).iter();
-            let certain = |asked: &&&Dissector| (asked.probe)(speech).is_ok_and(|found| !found.likely);
+            let certain =
+                |asked: &&&Dissector| (asked.probe)(speech).is_ok_and(|found| !found.likely);
             let mut certain = of_all.filter(certain).peekable();
             let any = certain.peek().is_some();
             for other in certain {

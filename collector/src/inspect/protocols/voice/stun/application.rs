@@ -17,7 +17,7 @@ const SOFTWARE: u16 = 0x8022;
 
 /// Whose attribute it is.
 pub(super) fn by_attribute(kind: u16, value: &[u8], speech: &Speech<'_>) -> Option<&'static str> {
-    /// The relays of Telegram's calls; the protocol's own API names this port.
+    /// Of the relays of Telegram's calls.
     const TELEGRAM: u16 = 1400;
     match kind {
         0x4000..=0x4007 => Some("WhatsAppCall"),
@@ -66,8 +66,8 @@ fn by_realm(realm: &[u8]) -> Option<&'static str> {
     found.map(|(_, app)| *app)
 }
 
-/// A check with a user name to Google's range for calls, as its guide for administrators of Meet
-/// gives it. A bare request there comes from everyone who uses Google's public server.
+/// A check with a user name to the ports of Google's servers for calls. A bare request there comes
+/// from everyone who uses Google's public server.
 pub(super) fn by_port<'a>(
     speech: &Speech<'_>,
     mut heard: impl Iterator<Item = &'a [u8]>,
