@@ -160,7 +160,7 @@ fn segmented(head: &Head<'_>, media_type: Option<&str>) -> (Option<&'static str>
     /// The box is seldom longer.
     const ENOUGH: usize = 48;
     let media = media_type.is_some_and(|name| matches!(name, "video/mp4" | "audio/mp4"));
-    let Some(body) = head.rest.filter(|_| media) else {
+    let Some(body) = head.behind().filter(|_| media) else {
         return (None, false);
     };
     let beginning = body.get(..ENOUGH).unwrap_or(body);
@@ -194,7 +194,7 @@ fn remote_call(head: &Head<'_>) -> (Option<&'static str>, bool) {
     const ENOUGH: usize = 256;
     let media_type = head.field("content-type").unwrap_or_default();
     let Some(body) = head
-        .rest
+        .behind()
         .filter(|_| media_type.starts_with(b"application/json"))
     else {
         return (None, false);
