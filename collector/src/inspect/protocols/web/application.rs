@@ -2,7 +2,7 @@
 //! fields that a protocol or a program names itself with.
 
 use super::{head::Head, http::RequestLine};
-use crate::inspect::{Label, Sensitive, hosts, registry::Finding};
+use crate::inspect::{Label, Sensitive, hosts, protocols::text, registry::Finding};
 
 const HTTP: &str = "HTTP";
 
@@ -39,10 +39,7 @@ pub(super) fn of_request(
 
 /// Of a final response of this media type.
 pub(super) fn of_response(head: &Head<'_>, media_type: Option<&str>) -> Finding {
-    let streams = |name: &[u8]| {
-        name.get(..4)
-            .is_some_and(|b| b.eq_ignore_ascii_case(b"icy-"))
-    };
+    let streams = |name| text::behind(name, b"icy-").is_some();
     let server = head.field("server").unwrap_or_default();
     let app = match media_type.and_then(of_media_type) {
         Some(app) => Some(app),

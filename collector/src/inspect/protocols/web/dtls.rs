@@ -318,6 +318,17 @@ mod tests {
     }
 
     #[test]
+    fn a_certificate_in_fragments_names_its_application() {
+        let certificate = certificate::tests::message_for("NVIDIA GameStream");
+        let part = |range| handshake(certificate::MESSAGE, &certificate, range);
+        let (first, second) = (part(0..50), part(50..certificate.len()));
+        let read = |datagrams: &[&[u8]]| certified(datagrams.iter().copied());
+        assert_eq!(read(&[CLIENT, &second, &first]), Some("GeForceNow"));
+        assert_eq!(read(&[CLIENT, &second]), None);
+        assert_eq!(read(&[CLIENT]), None);
+    }
+
+    #[test]
     fn records_that_do_not_fill_the_datagram_or_hold_no_message_are_not_dtls() {
         assert!(judge(&CLIENT[..CLIENT.len() - 1]).is_err());
         let mut version = DATA.to_vec();
