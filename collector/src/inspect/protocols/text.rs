@@ -1,7 +1,7 @@
 //! What protocols of text lines share: words, names of hosts, and the turn to TLS (as by STARTTLS,
 //! RFC 3207).
 
-use super::web::tls;
+use super::web::tls::{self, HANDSHAKE};
 use crate::inspect::{
     Label, Sensitive,
     reader::{Fault, Reader},
@@ -15,7 +15,6 @@ const LONGEST_ANSWER: usize = 2048;
 /// More lines than a client sends before it asks for TLS, and more than a server answers to them.
 const REQUESTS_BEFORE_TLS: usize = 6;
 const ANSWERS_BEFORE_TLS: usize = 48;
-const HANDSHAKE: u8 = 22;
 
 /// What follows `start` in `text`, letters in either case.
 pub(super) fn behind<'a>(text: &'a [u8], start: &[u8]) -> Option<&'a [u8]> {

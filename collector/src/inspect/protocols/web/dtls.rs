@@ -12,6 +12,7 @@ use crate::inspect::{
 use super::{
     certificate,
     hello::{self, CLIENT_HELLO, Carrier, SERVER_HELLO},
+    tls::{ALERT, CHANGE_CIPHER_SPEC, HANDSHAKE},
 };
 
 pub(super) static DISSECTOR: Dissector = Dissector {
@@ -23,9 +24,6 @@ pub(super) static DISSECTOR: Dissector = Dissector {
     talks: tests::TALKS,
 };
 
-const CHANGE_CIPHER_SPEC: u8 = 20;
-const ALERT: u8 = 21;
-const HANDSHAKE: u8 = 22;
 /// Application data, a heartbeat (RFC 6520), what bears a connection id (RFC 9146), and the
 /// acknowledgement of RFC 9147.
 const OTHERS: std::ops::RangeInclusive<u8> = 23..=26;
