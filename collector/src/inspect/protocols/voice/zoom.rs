@@ -1,7 +1,7 @@
 //! Zoom over UDP, as Michel et al. describe it ("Enabling Passive Measurement of Zoom Performance
-//! in Production Networks", IMC 2022): the set-up with a server on one of Zoom's ports,
-//! of which the server repeats the identifiers, the set-up between two participants,
-//! which states an address and a UUID as text, and sound, video and shared screens in RTP.
+//! in Production Networks", IMC 2022): the set-up with a server on one of Zoom's ports, of which the
+//! server repeats the identifiers, the set-up between two participants, which states an address and
+//! a UUID as text, and sound, video and shared screens in RTP.
 
 use std::net::IpAddr;
 
