@@ -3,6 +3,7 @@
 
 use crate::inspect::{
     Label, Sensitive,
+    protocols::text,
     reader::{Fault, Reader},
     registry::{Dissector, Facts, Finding, Speech, Transport, Verdict},
 };
@@ -20,11 +21,10 @@ const LONGEST_DECLARATION: usize = 128;
 const LONGEST_HEAD: usize = 1024;
 
 fn probe(speech: &Speech<'_>) -> Verdict {
-    let mut reader = Reader::open(speech.bytes);
-    space(&mut reader);
+    let mut reader = Reader::open(speech.bytes.trim_ascii_start());
     if let [b'<', b'?', ..] | [b'<'] = reader.rest() {
         declaration(&mut reader)?;
-        space(&mut reader);
+        reader = Reader::open(reader.rest().trim_ascii_start());
     }
     reader.magic(b"<stream:stream", "stream head")?;
     let head = reader.rest();
@@ -53,23 +53,13 @@ fn declaration(reader: &mut Reader<'_>) -> Result<(), Fault> {
     }
 }
 
-fn space(reader: &mut Reader<'_>) {
-    while let Some(b' ' | b'\t' | b'\r' | b'\n') = reader.rest().first() {
-        let _ = reader.u8("space");
-    }
-}
-
 /// The value of the attribute `to`.
 fn addressee(head: &[u8]) -> Option<Sensitive> {
     let at = head
         .windows(4)
         .position(|four| matches!(four, b" to=" | b"\nto="))?;
     let (quote, rest) = head.get(at + 4..)?.split_first()?;
-    let name = rest.split(|byte| byte == quote).next()?;
-    let name = std::str::from_utf8(name).ok()?;
-    let sound = |byte: u8| byte.is_ascii_alphanumeric() || b".-_".contains(&byte);
-    let named = !name.is_empty() && name.bytes().all(sound);
-    named.then(|| Sensitive::new(name.to_ascii_lowercase()))
+    text::host_name(rest.split(|byte| byte == quote).next()?)
 }
 
 #[cfg(test)]

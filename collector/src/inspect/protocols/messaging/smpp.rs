@@ -60,22 +60,12 @@ fn known(command: u32, of_response: bool) -> Result<(), Fault> {
 /// response of Kafka's may be like the rest.
 fn bind(reader: &mut Reader<'_>) -> Result<(), Fault> {
     Reader::require(reader.rest().first() != Some(&0), "system id")?;
-    for (limit, part) in [(16, "system id"), (9, "password"), (13, "system type")] {
-        string(reader, limit, part)?;
+    // One byte less than the specification's sizes, which count the zero byte.
+    for (limit, part) in [(15, "system id"), (8, "password"), (12, "system type")] {
+        reader.string(limit, part)?;
     }
     let version = reader.u8("interface version")?;
     Reader::require(version <= 0x50, "interface version")
-}
-
-/// Text that ends with NUL, of at most `limit` bytes with it.
-fn string(reader: &mut Reader<'_>, limit: usize, part: &'static str) -> Result<(), Fault> {
-    for _ in 0..limit {
-        match reader.u8(part)? {
-            0 => return Ok(()),
-            byte => Reader::require(byte == b' ' || byte.is_ascii_graphic(), part)?,
-        }
-    }
-    Err(Fault::Wrong(part))
 }
 
 #[cfg(test)]

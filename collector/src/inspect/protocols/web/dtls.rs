@@ -12,6 +12,7 @@ use crate::inspect::{
 use super::{
     certificate,
     hello::{self, CLIENT_HELLO, Carrier, SERVER_HELLO},
+    tls::{ALERT, CHANGE_CIPHER_SPEC, HANDSHAKE},
 };
 
 pub(super) static DISSECTOR: Dissector = Dissector {
@@ -23,9 +24,6 @@ pub(super) static DISSECTOR: Dissector = Dissector {
     talks: tests::TALKS,
 };
 
-const CHANGE_CIPHER_SPEC: u8 = 20;
-const ALERT: u8 = 21;
-const HANDSHAKE: u8 = 22;
 /// Application data, a heartbeat (RFC 6520), what bears a connection id (RFC 9146), and the
 /// acknowledgement of RFC 9147.
 const OTHERS: std::ops::RangeInclusive<u8> = 23..=26;
@@ -38,6 +36,21 @@ struct Record<'a> {
     kind: u8,
     epoch: u16,
     fragment: &'a [u8],
+}
+
+/// `datagram` begins with a record.
+pub(in crate::inspect::protocols) fn begins(datagram: &[u8]) -> bool {
+    record(&mut Reader::whole(datagram)).is_ok()
+}
+
+/// The application that a side's certificate names, where its `datagrams` hold one in clear.
+pub(in crate::inspect::protocols) fn certified<'a>(
+    datagrams: impl Iterator<Item = &'a [u8]>,
+) -> Option<&'static str> {
+    let mut message = Stream::of_pieces(LONGEST_MESSAGE, MOST_FRAGMENTS);
+    let length = put_together(datagrams, certificate::MESSAGE, &mut message)?;
+    let holder = certificate::holder(Reader::bounded(message.prefix(), length)).ok()?;
+    holder.application
 }
 
 fn probe(speech: &Speech<'_>) -> Verdict {
@@ -126,7 +139,7 @@ fn messages(speech: &Speech<'_>) -> Finding {
     let mut server = false;
     for kind in [CLIENT_HELLO, SERVER_HELLO, certificate::MESSAGE] {
         let mut message = Stream::of_pieces(LONGEST_MESSAGE, MOST_FRAGMENTS);
-        let Some(length) = put_together(speech, kind, &mut message) else {
+        let Some(length) = put_together(speech.datagrams(), kind, &mut message) else {
             continue;
         };
         let body = Reader::bounded(message.prefix(), length);
@@ -155,11 +168,15 @@ fn add_certificate(body: Reader<'_>, server: bool, finding: &mut Finding) {
     }
 }
 
-/// Puts the fragments of this side's message of `kind` together; its length, if there are any. A
+/// Puts the fragments of a side's message of `kind` together; its length, if there are any. A
 /// client says hello twice, the second time with a cookie: the longer counts.
-fn put_together(speech: &Speech<'_>, kind: u8, message: &mut Stream) -> Option<usize> {
+fn put_together<'a>(
+    datagrams: impl Iterator<Item = &'a [u8]>,
+    kind: u8,
+    message: &mut Stream,
+) -> Option<usize> {
     let mut longest = None;
-    for datagram in speech.datagrams() {
+    for datagram in datagrams {
         each_fragment(datagram, |fragment| {
             if fragment.kind != kind || longest > Some(fragment.length) {
                 return;
@@ -296,6 +313,17 @@ mod tests {
         let host = finding.facts.certificate_host.as_ref();
         assert_eq!(host.map(Sensitive::reveal), Some("a.example"));
         assert!(!finding.more);
+    }
+
+    #[test]
+    fn a_certificate_in_fragments_names_its_application() {
+        let certificate = certificate::tests::message_for("NVIDIA GameStream");
+        let part = |range| handshake(certificate::MESSAGE, &certificate, range);
+        let (first, second) = (part(0..50), part(50..certificate.len()));
+        let read = |datagrams: &[&[u8]]| certified(datagrams.iter().copied());
+        assert_eq!(read(&[CLIENT, &second, &first]), Some("GeForceNow"));
+        assert_eq!(read(&[CLIENT, &second]), None);
+        assert_eq!(read(&[CLIENT]), None);
     }
 
     #[test]
