@@ -1,5 +1,6 @@
-//! Ubiquiti's discovery protocol, versions 1 and 2: records of type, length and value fill the
-//! datagram; a search has none (published by the author of the `ubnt-discover` tools).
+//! Ubiquiti's discovery protocol, versions 1 and 2. The vendor publishes no description; the rule
+//! rests on the records of type, length and value that fill a datagram on its port; a search has
+//! none.
 
 use crate::inspect::{
     Label,
@@ -26,14 +27,15 @@ fn probe(speech: &Speech<'_>) -> Verdict {
     let command = reader.u8("command")?;
     Reader::require(command <= 11, "command")?;
     let mut records = reader.part16("records")?;
-    // Some versions pad a search.
     let searches = records.at_end();
     while !records.at_end() {
         records.u8("type")?;
         let mut value = records.part16("value")?;
         value.take(value.rest().len(), "value")?;
     }
-    Reader::require(searches || reader.at_end(), "length")?;
+    // Some versions pad a search with zeros.
+    let padded = searches && reader.rest().iter().all(|byte| *byte == 0);
+    Reader::require(padded || reader.at_end(), "length")?;
     Ok(Finding::default())
 }
 

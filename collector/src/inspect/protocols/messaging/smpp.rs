@@ -3,6 +3,7 @@
 
 use crate::inspect::{
     Label,
+    protocols::text,
     reader::{Fault, Reader},
     registry::{Dissector, Finding, Speech, Transport, Verdict},
 };
@@ -33,7 +34,9 @@ fn probe(speech: &Speech<'_>) -> Verdict {
     let status = reader.u32("status")?;
     Reader::require(status == 0 || of_response && status <= 0x1_0000, "status")?;
     let sequence = reader.u32("sequence number")?;
-    Reader::require(sequence < RESPONSE, "sequence number")?;
+    // Numbers begin with 1; what could not be read had none.
+    let numbered = sequence > 0 || command == RESPONSE;
+    Reader::require(numbered && sequence < RESPONSE, "sequence number")?;
     if BINDS.contains(&command) {
         Reader::require(length >= SHORTEST_BIND, "length")?;
         bind(&mut reader)?;
@@ -56,26 +59,15 @@ fn known(command: u32, of_response: bool) -> Result<(), Fault> {
     Reader::require(known, "command")
 }
 
-/// Name, password and type of the system, and the interface's version. Who binds has a name: a
-/// response of Kafka's may be like the rest.
+/// Name, password and type of the system, each before NUL, and the interface's version. Who binds
+/// has a name: a response of Kafka's may be like the rest.
 fn bind(reader: &mut Reader<'_>) -> Result<(), Fault> {
     Reader::require(reader.rest().first() != Some(&0), "system id")?;
     for (limit, part) in [(16, "system id"), (9, "password"), (13, "system type")] {
-        string(reader, limit, part)?;
+        text::before(reader, 0, limit, part, |byte| text::printable(&[byte]))?;
     }
     let version = reader.u8("interface version")?;
     Reader::require(version <= 0x50, "interface version")
-}
-
-/// Text that ends with NUL, of at most `limit` bytes with it.
-fn string(reader: &mut Reader<'_>, limit: usize, part: &'static str) -> Result<(), Fault> {
-    for _ in 0..limit {
-        match reader.u8(part)? {
-            0 => return Ok(()),
-            byte => Reader::require(byte == b' ' || byte.is_ascii_graphic(), part)?,
-        }
-    }
-    Err(Fault::Wrong(part))
 }
 
 #[cfg(test)]

@@ -106,7 +106,8 @@ const STATUS: u16 = 2;
 const NOTIFY: u16 = 4;
 const STATEFUL: u16 = 6;
 
-/// The name of the first question or record. At the `usual` ports no more is read than that.
+/// The name of the first question or record. At the `usual` ports no more is read than that, where
+/// there is one.
 fn message(mut reader: Reader<'_>, usual: bool) -> Result<Option<&[u8]>, Fault> {
     let header = header(&mut reader)?;
     plausible(&header)?;
@@ -115,9 +116,11 @@ fn message(mut reader: Reader<'_>, usual: bool) -> Result<Option<&[u8]>, Fault> 
     if header.questions > 0 || answers > 0 {
         first = Some(owner(&mut Reader::clone(&reader))?);
     }
-    if usual {
+    if usual && first.is_some() {
         return Ok(first);
     }
+    // Without a name there is a header alone, too little to be known by elsewhere.
+    Reader::require(usual || first.is_some(), "counts")?;
     for _ in 0..header.questions {
         owner(&mut reader)?;
     }

@@ -17,6 +17,9 @@ pub(super) static DISSECTOR: Dissector = Dissector {
 };
 
 const PORT: u16 = 123;
+const LONGEST_POLL: u8 = 17;
+/// Minus 32.
+const FINEST_PRECISION: u8 = 0xe0;
 
 fn probe(speech: &Speech<'_>) -> Verdict {
     Reader::require(speech.on_port(PORT), "port")?;
@@ -37,9 +40,12 @@ fn probe(speech: &Speech<'_>) -> Verdict {
 /// 48 bytes, and extensions and a digest of whole words behind them.
 fn time(reader: &mut Reader<'_>) -> Verdict {
     Reader::require(reader.u8("stratum")? <= 16, "stratum")?;
-    reader.take(46, "times")?;
+    let (poll, precision) = (reader.u8("poll")?, reader.u8("precision")?);
+    reader.take(44, "times")?;
     Reader::require(reader.rest().len().is_multiple_of(4), "extensions")?;
-    Ok(Finding::default())
+    // Powers of two, of at most 36 hours and of parts of a second; clients may leave them out.
+    let sound = poll <= LONGEST_POLL && (precision == 0 || precision >= FINEST_PRECISION);
+    Ok(Finding::certain_if(sound))
 }
 
 fn control(reader: &mut Reader<'_>) -> Verdict {
@@ -98,6 +104,9 @@ mod tests {
         packet[0] = 0x23;
         assert!(certain(123, &packet) && !certain(124, &packet));
         assert!(!certain(123, &packet[..47]));
+        packet[2] = 18;
+        assert!(!certain(123, &packet));
+        packet[2] = 6;
         packet[1] = 17;
         assert!(!certain(123, &packet));
         assert!(!certain(123, &[0x2b; 48]));
