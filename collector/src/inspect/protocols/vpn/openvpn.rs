@@ -1,6 +1,6 @@
 //! `OpenVPN` (draft-openvpn-wire-protocol) over UDP, and over TCP behind a length: by the messages
-//! of its control channel, bare, with an HMAC (tls-auth) or encrypted (tls-crypt); data alone on its
-//! port, by two that follow.
+//! of its control channel, bare, with an HMAC (tls-auth) or encrypted (tls-crypt); data alone on
+//! its port, by two that follow.
 
 use crate::inspect::{
     Label,
