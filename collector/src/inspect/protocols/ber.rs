@@ -4,10 +4,10 @@
 use crate::inspect::reader::{Fault, Reader};
 
 /// Identifiers of universal types.
-pub(crate) const INTEGER: u32 = 0x02;
-pub(crate) const OCTET_STRING: u32 = 0x04;
-pub(crate) const ENUMERATED: u32 = 0x0a;
-pub(crate) const SEQUENCE: u32 = 0x30;
+pub(super) const INTEGER: u32 = 0x02;
+pub(super) const OCTET_STRING: u32 = 0x04;
+pub(super) const ENUMERATED: u32 = 0x0a;
+pub(super) const SEQUENCE: u32 = 0x30;
 
 /// An identifier, with its class and form bits; one of several octets is read as one number.
 fn identifier(reader: &mut Reader<'_>, part: &'static str) -> Result<u32, Fault> {
@@ -42,7 +42,7 @@ fn length(reader: &mut Reader<'_>, part: &'static str) -> Result<usize, Fault> {
 }
 
 /// The next element: its identifier, and a reader over its contents.
-pub(crate) fn element<'a>(
+pub(super) fn element<'a>(
     reader: &mut Reader<'a>,
     part: &'static str,
 ) -> Result<(u32, Reader<'a>), Fault> {
@@ -52,7 +52,7 @@ pub(crate) fn element<'a>(
 }
 
 /// The contents of the next element, which has to be of `wanted`.
-pub(crate) fn tagged<'a>(
+pub(super) fn tagged<'a>(
     reader: &mut Reader<'a>,
     wanted: u32,
     part: &'static str,
@@ -64,7 +64,7 @@ pub(crate) fn tagged<'a>(
 }
 
 /// A number from 0 up, of `wanted`: INTEGER, ENUMERATED or a tag in their place.
-pub(crate) fn number(
+pub(super) fn number(
     reader: &mut Reader<'_>,
     wanted: u32,
     part: &'static str,

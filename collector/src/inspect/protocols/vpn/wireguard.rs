@@ -58,6 +58,7 @@ fn probe(speech: &Speech<'_>) -> Verdict {
 fn message(bytes: &[u8]) -> Result<Message, Fault> {
     let mut reader = Reader::whole(bytes);
     let kind = reader.u8("kind")?;
+    Reader::require((INITIATION..=DATA).contains(&kind), "kind")?;
     let message = Message {
         kind,
         reserved: reader.u24_le("reserved bytes")?,
