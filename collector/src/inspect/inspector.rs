@@ -56,7 +56,9 @@ struct Found {
     categories: [Option<&'static str>; 2],
     facts: Facts,
     likely: bool,
-    /// It has yet to read more of the side that it heard last.
+    /// The side that it heard last.
+    heard: usize,
+    /// It has yet to read more of that side.
     more: bool,
 }
 
@@ -148,19 +150,15 @@ impl Inspector {
     }
 
     fn hear_datagram(&mut self, at: usize, bytes: &[u8]) {
-        let judgement = self.judge(at, Some(bytes));
-        let wanted = match judgement {
-            Judgement::Certain(rank, finding) => {
-                let more = finding.more;
-                self.note(rank, at, finding);
-                more
-            }
-            Judgement::Foreign | Judgement::Open => true,
-        };
-        let side = &mut self.sides[at];
-        side.said.keep(bytes);
-        if !wanted || side.said.exhausted() {
-            side.done = true;
+        if let Judgement::Certain(rank, finding) = self.judge(at, Some(bytes)) {
+            self.sides[at].done = !finding.more;
+            self.note(rank, at, finding);
+        }
+        // The first datagram decides most flows: a window is not allocated for it.
+        if !self.decided() {
+            let side = &mut self.sides[at];
+            side.said.keep(bytes);
+            side.done |= side.said.exhausted();
         }
         self.close_where_decided();
     }
@@ -235,7 +233,8 @@ impl Inspector {
             let verdict = self.ask(by, at, datagram, first);
             first = false;
             match verdict {
-                Err(Fault::Wrong(_)) => self.sides[at].said.rule_out(rank),
+                Err(Fault::Wrong(_)) if datagram.is_some() => {}
+                Err(Fault::Wrong(_)) => self.rule_out(rank, at),
                 Err(Fault::Short(_)) => judgement = Judgement::Open,
                 Ok(finding) if finding.likely => {
                     self.note_likely(rank, by, at, finding);
@@ -284,6 +283,13 @@ impl Inspector {
         self.likely = None;
     }
 
+    /// The stream is of another protocol, also where its beginning fitted this one.
+    fn rule_out(&mut self, rank: usize, at: usize) {
+        self.sides[at].said.rule_out(rank);
+        self.likely
+            .take_if(|likely| likely.rank == rank && likely.heard == at);
+    }
+
     fn note_likely(&mut self, rank: usize, by: &'static Dissector, at: usize, finding: Finding) {
         let older = match self.likely.take() {
             Some(older) if older.rank < rank => {
@@ -320,6 +326,7 @@ impl Found {
             categories,
             facts: finding.facts.or(facts),
             likely: finding.likely,
+            heard: at,
             more: finding.more,
         }
     }
@@ -447,6 +454,14 @@ mod tests {
         }
         assert!(inspector.decided());
         assert_eq!(held(&inspector), 0);
+    }
+
+    #[test]
+    fn what_was_likely_of_a_stream_s_beginning_is_withdrawn_where_more_of_it_is_another_protocol() {
+        let mut inspector = Inspector::new(protocol::TCP, 50_000, 4343);
+        inspector.payload(true, 0, b"example.org\r\n");
+        inspector.payload(true, 13, b"Accept: nothing of Whois\r\n");
+        assert_eq!(inspector.finish().confidence, Confidence::Guess);
     }
 
     #[test]

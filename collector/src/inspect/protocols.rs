@@ -18,6 +18,7 @@ mod network;
 mod p2p;
 mod remote;
 mod text;
+mod tpkt;
 mod varint;
 mod voice;
 mod vpn;

@@ -209,25 +209,33 @@ impl<'a> Reader<'a> {
     /// without CR and LF.
     pub(crate) fn line(&mut self, limit: usize, part: &'static str) -> Result<&'a [u8], Fault> {
         let within = self.rest.get(..limit).unwrap_or(self.rest);
-        let end = within.iter().position(|&byte| byte == b'\n');
-        let text = within
-            .get(..end.unwrap_or(within.len()))
-            .unwrap_or_default();
-        let text = text.strip_suffix(b"\r").unwrap_or(text);
-        if !text
-            .iter()
-            .all(|&b| b == b'\t' || b == b' ' || b.is_ascii_graphic())
-        {
-            return Err(Fault::Wrong(part));
+        let other = |byte: &u8| !(matches!(byte, b'\t' | b' ') || byte.is_ascii_graphic());
+        // Most payload that is no text ends the search with its first bytes.
+        let end = within.iter().position(other).unwrap_or(within.len());
+        let (text, rest) = within.split_at(end);
+        let end = match rest {
+            [b'\n', ..] => end + 1,
+            [b'\r', b'\n', ..] => end + 2,
+            [] | [b'\r'] if within.len() < limit => return Err(self.short(part)),
+            _ => return Err(Fault::Wrong(part)),
+        };
+        self.rest = self.rest.get(end..).unwrap_or_default();
+        Ok(text)
+    }
+
+    /// Printable ASCII of at most `limit` bytes up to a zero byte; without that.
+    pub(crate) fn string(&mut self, limit: usize, part: &'static str) -> Result<&'a [u8], Fault> {
+        let within = self.rest.get(..=limit).unwrap_or(self.rest);
+        let other = |byte: &u8| !(*byte == b' ' || byte.is_ascii_graphic());
+        let end = within.iter().position(other).unwrap_or(within.len());
+        let (text, rest) = within.split_at(end);
+        match rest {
+            [0, ..] => {}
+            [] if within.len() <= limit => return Err(self.short(part)),
+            _ => return Err(Fault::Wrong(part)),
         }
-        match end {
-            Some(end) => {
-                self.rest = self.rest.get(end + 1..).unwrap_or_default();
-                Ok(text)
-            }
-            None if within.len() == limit => Err(Fault::Wrong(part)),
-            None => Err(self.short(part)),
-        }
+        self.rest = self.rest.get(end + 1..).unwrap_or_default();
+        Ok(text)
     }
 
     /// The rule of `part` holds.
@@ -333,9 +341,24 @@ mod tests {
         assert_eq!(reader.line(64, "line"), Ok(&b"220 ready"[..]));
         assert_eq!(reader.line(64, "line"), Err(Fault::Short("line")));
         assert_eq!(reader.line(4, "line"), Err(Fault::Wrong("line")));
+        for wrong in [&b"a\0b\n"[..], b"a\rb\n", b"a\r\r\n", b"\xff"] {
+            assert_eq!(Reader::open(wrong).line(64, "l"), Err(Fault::Wrong("l")));
+        }
+        assert_eq!(Reader::open(b"a\r").line(3, "l"), Err(Fault::Short("l")));
+        assert_eq!(Reader::open(b"a\r").line(2, "l"), Err(Fault::Wrong("l")));
+        assert_eq!(Reader::whole(b"a").line(64, "l"), Err(Fault::Wrong("l")));
+    }
+
+    #[test]
+    fn a_string_ends_at_a_zero_byte_and_has_a_limit() {
+        let mut reader = Reader::open(b"two words\0\0next");
+        assert_eq!(reader.string(9, "s"), Ok(&b"two words"[..]));
+        assert_eq!(reader.string(9, "s"), Ok(&b""[..]));
+        assert_eq!(reader.string(9, "s"), Err(Fault::Short("s")));
+        assert_eq!(reader.string(3, "s"), Err(Fault::Wrong("s")));
         assert_eq!(
-            Reader::open(b"a\0b\n").line(64, "l"),
-            Err(Fault::Wrong("l"))
+            Reader::open(b"a\n\0").string(9, "s"),
+            Err(Fault::Wrong("s"))
         );
     }
 }

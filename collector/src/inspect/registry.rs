@@ -1,6 +1,6 @@
 //! The terms in which dissectors are asked and answer.
 
-use std::net::Ipv4Addr;
+use std::{net::Ipv4Addr, ops::RangeInclusive};
 
 use super::{
     Confidence, Inspection, Label, Method, Sensitive, TlsVersion,
@@ -87,6 +87,11 @@ impl<'a> Speech<'a> {
     /// One of `ports` stands at either end.
     pub(crate) fn on_ports(&self, ports: &[u16]) -> bool {
         ports.iter().any(|port| self.on_port(*port))
+    }
+
+    /// A port of `range` stands at either end.
+    pub(crate) fn on_port_within(&self, range: &RangeInclusive<u16>) -> bool {
+        range.contains(&self.port) || range.contains(&self.opener_port)
     }
 
     /// Over a datagram, which is whole, or over the beginning of a stream.

@@ -27,7 +27,6 @@ mod modbus;
 mod opc_ua;
 mod s7comm;
 mod synchrophasor;
-mod tpkt;
 mod trdp;
 mod tristation;
 

@@ -1,8 +1,9 @@
-//! What protocols of text lines share: words, and the turn to TLS (as by STARTTLS, RFC 3207).
+//! What protocols of text lines share: words, names of hosts, and the turn to TLS (as by STARTTLS,
+//! RFC 3207).
 
 use super::web::tls;
 use crate::inspect::{
-    Label,
+    Label, Sensitive,
     reader::{Fault, Reader},
     registry::{Finding, Speech},
 };
@@ -64,6 +65,14 @@ pub(super) fn leads(text: &[u8], words: &[&[u8]]) -> bool {
     words.iter().any(|word| begins(text, word))
 }
 
+/// `name` in lower case, if a host may have it.
+pub(super) fn host_name(name: &[u8]) -> Option<Sensitive> {
+    let plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"-._".contains(byte);
+    let sound = (1..=255).contains(&name.len()) && name.iter().all(plain);
+    let text = std::str::from_utf8(name).ok().filter(|_| sound);
+    text.map(|text| Sensitive::new(text.to_ascii_lowercase()))
+}
+
 /// What a side's lines come to: a session that goes on in TLS gets the label `secured` and the facts
 /// of the hello.
 pub(super) fn session(speech: &Speech<'_>, secured: Label) -> Finding {
@@ -73,10 +82,8 @@ pub(super) fn session(speech: &Speech<'_>, secured: Label) -> Finding {
         false => ANSWERS_BEFORE_TLS,
     };
     for _ in 0..lines {
-        match reader.rest() {
-            [HANDSHAKE, 3, ..] => return in_tls(speech, reader.rest(), secured),
-            [] | [HANDSHAKE] => return unfinished(),
-            _ => {}
+        if let Some(finding) = turn_to_tls(speech, reader.rest(), secured) {
+            return finding;
         }
         match reader.line(LONGEST_ANSWER, "line") {
             Ok(_) => {}
@@ -87,8 +94,17 @@ pub(super) fn session(speech: &Speech<'_>, secured: Label) -> Finding {
     Finding::default()
 }
 
+/// What follows plain text or messages in `bytes`, if it is TLS, or too little to tell.
+pub(super) fn turn_to_tls(speech: &Speech<'_>, bytes: &[u8], secured: Label) -> Option<Finding> {
+    match bytes {
+        [HANDSHAKE, 3, ..] => Some(in_tls(speech, bytes, secured)),
+        [] | [HANDSHAKE] => Some(unfinished()),
+        _ => None,
+    }
+}
+
 /// More is to be heard.
-pub(super) fn unfinished() -> Finding {
+fn unfinished() -> Finding {
     Finding {
         more: true,
         ..Finding::default()
@@ -97,7 +113,7 @@ pub(super) fn unfinished() -> Finding {
 
 /// What TLS says in `bytes`, where a stream has turned to it; an application that it names follows
 /// the protocol `secured`.
-pub(super) fn in_tls(speech: &Speech<'_>, bytes: &[u8], secured: Label) -> Finding {
+fn in_tls(speech: &Speech<'_>, bytes: &[u8], secured: Label) -> Finding {
     let hello = (tls::DISSECTOR.probe)(&Speech { bytes, ..*speech });
     let more = matches!(hello, Err(Fault::Short(_)));
     let finding = hello.unwrap_or_default();

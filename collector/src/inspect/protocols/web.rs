@@ -4,7 +4,7 @@ use super::Dissector;
 
 mod application;
 mod certificate;
-mod dtls;
+pub(super) mod dtls;
 mod haproxy;
 mod head;
 mod hello;

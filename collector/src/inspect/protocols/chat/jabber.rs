@@ -3,6 +3,7 @@
 
 use crate::inspect::{
     Label, Sensitive,
+    protocols::text,
     reader::{Fault, Reader},
     registry::{Dissector, Facts, Finding, Speech, Transport, Verdict},
 };
@@ -65,11 +66,7 @@ fn addressee(head: &[u8]) -> Option<Sensitive> {
         .windows(4)
         .position(|four| matches!(four, b" to=" | b"\nto="))?;
     let (quote, rest) = head.get(at + 4..)?.split_first()?;
-    let name = rest.split(|byte| byte == quote).next()?;
-    let name = std::str::from_utf8(name).ok()?;
-    let sound = |byte: u8| byte.is_ascii_alphanumeric() || b".-_".contains(&byte);
-    let named = !name.is_empty() && name.bytes().all(sound);
-    named.then(|| Sensitive::new(name.to_ascii_lowercase()))
+    text::host_name(rest.split(|byte| byte == quote).next()?)
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
-//! KakaoTalk's LOCO protocol (as independent clients of it describe it): the key exchange that the
-//! client begins a secured session with, or, without one, the header of a command whose data are a
-//! BSON document, which states its length once more.
+//! KakaoTalk's LOCO protocol: the key exchange that the client begins a secured session with, or,
+//! without one, the header of a command whose data are a BSON document. The vendor publishes no
+//! description; the rule rests on the three small numbers of the exchange, and on the document's
+//! length, which stands there twice.
 
 use crate::inspect::{
     Label,

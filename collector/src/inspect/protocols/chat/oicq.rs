@@ -1,5 +1,5 @@
-//! QQ's older protocol OICQ on its port (as Wireshark's dissector describes it): begin and end
-//! marks, and a command.
+//! QQ's older protocol OICQ on its port. The vendor publishes no description; the rule rests on the
+//! marks of begin and end and on the range of the commands between them.
 
 use crate::inspect::{
     Label,

@@ -1,6 +1,6 @@
-//! WeChat by mmtls, its own form of TLS 1.3 (as published analyses give it; the vendor publishes a
-//! description without the bytes): a record of type, version F103 or F104 and length, with a
-//! handshake message of its own length in it.
+//! WeChat by mmtls, its own form of TLS 1.3. The vendor publishes a description without the bytes;
+//! the rule rests on a record of type, version F103 or F104 and length, with a handshake message of
+//! its own length in it.
 
 use crate::inspect::{
     Label,

@@ -1,6 +1,6 @@
 //! WhatsApp by the client's greeting: routing information where it has some, then the two letters,
-//! a version and the first frame, of Noise or of what came before it (as published clients of its
-//! protocol send it; the security whitepaper names the handshake only).
+//! a version and the first frame, of Noise or of what came before it. The vendor's security
+//! whitepaper names the handshake only; the rule rests on the letters and the frame's beginning.
 
 use crate::inspect::{
     Label,

@@ -59,8 +59,7 @@ fn greeting(packet: &mut Reader<'_>, on_port: bool) -> Verdict {
 fn server_version(packet: &mut Reader<'_>) -> Result<(), Fault> {
     let part = "server version";
     Reader::require(packet.u8(part)?.is_ascii_digit(), part)?;
-    let rest = text::before(packet, 0, 100, part, |byte| text::printable(&[byte]))?;
-    Reader::require(rest.len() >= 3, part)
+    Reader::require(packet.string(99, part)?.len() >= 3, part)
 }
 
 /// Capabilities, largest packet, character set and reserved bytes, of which MariaDB uses the last.

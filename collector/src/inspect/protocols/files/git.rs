@@ -3,6 +3,7 @@
 
 use crate::inspect::{
     Label, Sensitive,
+    protocols::text,
     reader::{Fault, Reader},
     registry::{Dissector, Facts, Finding, Speech, Transport, Verdict},
 };
@@ -53,10 +54,7 @@ fn length(reader: &mut Reader<'_>) -> Result<usize, Fault> {
 /// The name in `host=name:port`.
 fn host(field: &[u8]) -> Option<Sensitive> {
     let mut parts = field.strip_prefix(b"host=")?.split(|&byte| byte == b':');
-    let name = std::str::from_utf8(parts.next()?).ok()?;
-    let sound = |byte: u8| byte.is_ascii_alphanumeric() || b".-_".contains(&byte);
-    let named = !name.is_empty() && name.bytes().all(sound);
-    named.then(|| Sensitive::new(name.to_ascii_lowercase()))
+    text::host_name(parts.next()?)
 }
 
 #[cfg(test)]

@@ -20,8 +20,7 @@ pub(super) static DISSECTOR: Dissector = Dissector {
 const PORTS: std::ops::RangeInclusive<u16> = 7000..=7009;
 
 fn probe(speech: &Speech<'_>) -> Verdict {
-    let known = PORTS.contains(&speech.port) || PORTS.contains(&speech.opener_port);
-    Reader::require(known, "AFS port")?;
+    Reader::require(speech.on_port_within(&PORTS), "AFS port")?;
     let mut reader = Reader::whole(speech.bytes);
     reader.take(8, "epoch and connection")?;
     for part in ["call number", "sequence number", "serial number"] {

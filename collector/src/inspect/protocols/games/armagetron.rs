@@ -20,8 +20,7 @@ pub(super) static DISSECTOR: Dissector = Dissector {
 const PORTS: std::ops::RangeInclusive<u16> = 4533..=4540;
 
 fn probe(speech: &Speech<'_>) -> Verdict {
-    let at_home = PORTS.contains(&speech.port) || PORTS.contains(&speech.opener_port);
-    Reader::require(at_home, "port")?;
+    Reader::require(speech.on_port_within(&PORTS), "port")?;
     let mut reader = Reader::whole(speech.bytes);
     Reader::require(speech.bytes.len() >= 8, "message")?;
     while reader.rest().len() > 2 {

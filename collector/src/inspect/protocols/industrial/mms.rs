@@ -4,12 +4,10 @@
 
 use crate::inspect::{
     Label,
-    protocols::ber,
+    protocols::{ber, tpkt},
     reader::{Fault, Reader},
     registry::{Dissector, Finding, Speech, Transport, Verdict},
 };
-
-use super::tpkt;
 
 pub(super) static DISSECTOR: Dissector = Dissector {
     label: Label::of("ISO9506-1-MMS"),

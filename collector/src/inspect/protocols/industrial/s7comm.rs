@@ -4,11 +4,10 @@
 
 use crate::inspect::{
     Label,
+    protocols::tpkt,
     reader::{Fault, Reader},
     registry::{Dissector, Finding, Speech, Transport, Verdict},
 };
-
-use super::tpkt;
 
 pub(super) static DISSECTOR: Dissector = Dissector {
     label: Label::of("S7Comm"),

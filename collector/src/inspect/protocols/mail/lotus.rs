@@ -1,5 +1,5 @@
-//! Lotus (HCL) Notes by the first message of NRPC: a length in front and eight bytes that never
-//! vary, as the service probe `NotesRPC` of Nmap sends them. The vendor publishes no description.
+//! Lotus (HCL) Notes by the first message of NRPC. The vendor publishes no description; the rule
+//! rests on the length in front and on eight bytes that do not vary in what clients send.
 
 use crate::inspect::{
     Label,

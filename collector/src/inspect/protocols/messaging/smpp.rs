@@ -3,7 +3,6 @@
 
 use crate::inspect::{
     Label,
-    protocols::text,
     reader::{Fault, Reader},
     registry::{Dissector, Finding, Speech, Transport, Verdict},
 };
@@ -63,8 +62,9 @@ fn known(command: u32, of_response: bool) -> Result<(), Fault> {
 /// has a name: a response of Kafka's may be like the rest.
 fn bind(reader: &mut Reader<'_>) -> Result<(), Fault> {
     Reader::require(reader.rest().first() != Some(&0), "system id")?;
-    for (limit, part) in [(16, "system id"), (9, "password"), (13, "system type")] {
-        text::before(reader, 0, limit, part, |byte| text::printable(&[byte]))?;
+    // One byte less than the specification's sizes, which count the zero byte.
+    for (limit, part) in [(15, "system id"), (8, "password"), (12, "system type")] {
+        reader.string(limit, part)?;
     }
     let version = reader.u8("interface version")?;
     Reader::require(version <= 0x50, "interface version")

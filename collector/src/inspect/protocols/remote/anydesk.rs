@@ -1,5 +1,5 @@
-//! AnyDesk's search for clients in the local network: datagrams of a fixed beginning on three ports
-//! (as observed; the vendor names the ports and no format). Its sessions are TLS.
+//! AnyDesk's search for clients in the local network. The vendor names the ports and publishes no
+//! format; the rule rests on the fixed beginning of the datagrams. Its sessions are TLS.
 
 use crate::inspect::{
     Label,

@@ -1,5 +1,5 @@
-//! Citrix ICA by the server's greeting, and the Common Gateway Protocol around it by the client's
-//! (as the service probes of Nmap show them; the vendor publishes no description).
+//! Citrix ICA by the server's greeting, and the Common Gateway Protocol around it by the client's.
+//! The vendor publishes no description; the rule rests on the names that both greetings begin with.
 
 use crate::inspect::{
     Label,

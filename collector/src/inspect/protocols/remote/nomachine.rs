@@ -1,4 +1,5 @@
-//! NoMachine by the line that either side of its NX daemon begins with: name and version.
+//! NoMachine by the line that either side of its NX daemon begins with: name and version. The vendor
+//! publishes no description; the rule rests on the names NXD and NXSH in that line.
 
 use crate::inspect::{
     Label,

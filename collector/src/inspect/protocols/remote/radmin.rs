@@ -1,5 +1,5 @@
 //! Radmin by the frame around each of its messages: 01, length, sum of the data's little-endian
-//! words (as the service probes of Nmap show it; the vendor publishes no description).
+//! words. The vendor publishes no description; the rule rests on that sum, or on the port.
 
 use crate::inspect::{
     Label,

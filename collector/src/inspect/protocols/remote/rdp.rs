@@ -4,7 +4,7 @@
 
 use crate::inspect::{
     Label,
-    protocols::text,
+    protocols::{text, tpkt},
     reader::{Fault, Reader},
     registry::{Dissector, Finding, Speech, Transport, Verdict},
 };
@@ -24,7 +24,6 @@ const CONNECTION_CONFIRM: u8 = 0xd0;
 const NEGOTIATION_REQUEST: u8 = 1;
 const NEGOTIATION_RESPONSE: u8 = 2;
 const NEGOTIATION_FAILURE: u8 = 3;
-const HANDSHAKE: u8 = 22;
 
 const OVER_TLS: Label = Label {
     master: "TLS",
@@ -42,21 +41,14 @@ fn probe(speech: &Speech<'_>) -> Verdict {
 fn connection(speech: &Speech<'_>) -> Verdict {
     let mut reader = Reader::open(speech.bytes);
     message(&mut reader, speech.on_port(PORT))?;
-    Ok(match reader.rest() {
-        [HANDSHAKE, 3, ..] => text::in_tls(speech, reader.rest(), OVER_TLS),
-        [] | [HANDSHAKE] => text::unfinished(),
-        _ => Finding::default(),
-    })
+    Ok(text::turn_to_tls(speech, reader.rest(), OVER_TLS).unwrap_or_default())
 }
 
-/// TPKT (RFC 1006) around a connection message.
+/// A packet that is nothing but a connection message.
 fn message(reader: &mut Reader<'_>, on_port: bool) -> Result<(), Fault> {
-    reader.magic(&[3, 0], "TPKT version")?;
-    let length = usize::from(reader.u16("TPKT length")?);
-    Reader::require((11..=512).contains(&length), "TPKT length")?;
-    let mut body = reader.part(length - 4, "X.224 message")?;
+    let (length, mut body) = tpkt::packet(reader)?;
     let indicator = usize::from(body.u8("length indicator")?);
-    Reader::require(indicator + 5 == length, "length indicator")?;
+    Reader::require(indicator + 1 == length, "length indicator")?;
     let kind = body.u8("X.224 type")?;
     let known = matches!(kind, CONNECTION_REQUEST | CONNECTION_CONFIRM);
     Reader::require(known, "X.224 type")?;

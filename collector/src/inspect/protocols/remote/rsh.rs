@@ -3,7 +3,7 @@
 
 use crate::inspect::{
     Label,
-    reader::{Fault, Reader},
+    reader::Reader,
     registry::{Dissector, Finding, Speech, Transport, Verdict},
 };
 
@@ -23,41 +23,25 @@ const LONGEST_NAME: usize = 64;
 fn probe(speech: &Speech<'_>) -> Verdict {
     Reader::require(PORTS.contains(&speech.port), "RSH port")?;
     let mut reader = Reader::open(speech.bytes);
-    let port = string(&mut reader, 5, "port")?;
+    let port = reader.string(5, "port")?;
     let digits = !port.is_empty() && port.iter().all(u8::is_ascii_digit);
     Reader::require(digits, "port")?;
     for part in ["local user", "remote user"] {
-        let name = string(&mut reader, LONGEST_NAME, part)?;
+        let name = reader.string(LONGEST_NAME, part)?;
         Reader::require(!name.is_empty(), part)?;
     }
     Ok(Finding::default())
 }
 
-/// Printable text of at most `limit` bytes, without the zero byte that ends it.
-fn string<'a>(
-    reader: &mut Reader<'a>,
-    limit: usize,
-    part: &'static str,
-) -> Result<&'a [u8], Fault> {
-    let rest = reader.rest();
-    let within = rest.get(..=limit).unwrap_or(rest);
-    let end = within.iter().position(|&byte| byte == 0);
-    let text = within
-        .get(..end.unwrap_or(within.len()))
-        .unwrap_or_default();
-    let sound = text.len() <= limit && text.iter().all(u8::is_ascii_graphic);
-    Reader::require(sound, part)?;
-    let taken = end.ok_or(Fault::Short(part))?;
-    reader.take(taken + 1, part)?;
-    Ok(text)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::inspect::tests::{
-        Talk,
-        Turn::{Opener, Responder},
+    use crate::inspect::{
+        reader::Fault,
+        tests::{
+            Talk,
+            Turn::{Opener, Responder},
+        },
     };
 
     pub(crate) const TALKS: &[Talk] = &[Talk::tcp(

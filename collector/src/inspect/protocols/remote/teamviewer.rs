@@ -1,6 +1,6 @@
-//! TeamViewer by the magic numbers of its commands (17 24 and 11 30, as published analyses of it
-//! give them; the vendor publishes no description). Two bytes are few, so that the port, the other
-//! side or a second datagram has to agree.
+//! TeamViewer by the magic numbers of its commands, 17 24 and 11 30. The vendor publishes no
+//! description; the rule rests on these two bytes. They are few, so that the port, the other side or
+//! a second datagram has to agree.
 
 use crate::inspect::{
     Label,

@@ -1,5 +1,5 @@
-//! VMware by the greeting of its authentication daemon, which looks like FTP's or SMTP's and names
-//! itself.
+//! VMware by the greeting of its authentication daemon, which looks like FTP's or SMTP's. The vendor
+//! publishes no description; the rule rests on the name in the greeting.
 
 use crate::inspect::{
     Label,

@@ -17,10 +17,7 @@ pub(super) static DISSECTOR: Dissector = Dissector {
 };
 
 fn probe(speech: &Speech<'_>) -> Verdict {
-    let mut reader = match speech.transport {
-        Transport::Udp => Reader::whole(speech.bytes),
-        Transport::Tcp => Reader::open(speech.bytes),
-    };
+    let mut reader = speech.reader();
     let header = header(&mut reader)?;
     if answered(speech, &header) {
         return Ok(Finding::default());

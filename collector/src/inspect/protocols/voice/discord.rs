@@ -1,6 +1,7 @@
 //! Discord's voice servers: the discovery of one's address as Discord's developer documentation
 //! describes it (Voice Connections, IP Discovery), in its present form and in the one before, and
-//! the echo by which clients measure the way to a server, commonly seen with one magic number.
+//! the echo by which clients measure the way to a server. Of that the vendor publishes no
+//! description; the rule rests on its magic number.
 
 use std::net::IpAddr;
 

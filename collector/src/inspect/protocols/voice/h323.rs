@@ -3,6 +3,7 @@
 
 use crate::inspect::{
     Label,
+    protocols::tpkt,
     reader::{Fault, Reader},
     registry::{Dissector, Finding, Speech, Transport, Verdict},
 };
@@ -24,12 +25,10 @@ fn probe(speech: &Speech<'_>) -> Verdict {
     Ok(Finding::default())
 }
 
-/// Packet header, then protocol discriminator, call reference and message type (Q.931, section 4).
+/// Protocol discriminator, call reference and message type (Q.931, section 4).
 fn signalling(bytes: &[u8]) -> Result<(), Fault> {
-    let mut reader = Reader::open(bytes);
-    reader.magic(b"\x03\0", "packet header")?;
-    let length = reader.u16("packet length")?;
-    Reader::require((10..=4096).contains(&length), "packet length")?;
+    let (length, mut reader) = tpkt::packet(&mut Reader::open(bytes))?;
+    Reader::require(length <= 4096, "packet length")?;
     reader.magic(b"\x08\x02", "discriminator")?;
     reader.u16("call reference")?;
     let kind = reader.u8("message type")?;

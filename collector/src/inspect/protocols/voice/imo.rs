@@ -1,6 +1,6 @@
-//! Calls of IMO. Their protocol is not published; in captured calls each side sends echo requests
-//! with a time of eight bytes, little-endian, that the other repeats, and a server that relays them
-//! puts a zero before. Two of them, or one and its answer, make a call.
+//! Calls of IMO. The vendor publishes no description; the rule rests on the echo requests of both
+//! sides, with a time of eight bytes, little-endian, that the other repeats, before which a server
+//! that relays them puts a zero. Two of them, or one and its answer, make a call.
 
 use crate::inspect::{
     Label,

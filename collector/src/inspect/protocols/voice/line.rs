@@ -1,4 +1,4 @@
-//! Calls of LINE. Their protocol is not published; in captured calls a message begins with four
+//! Calls of LINE. The vendor publishes no description; the rule rests on how a message begins: four
 //! fixed bits and two flags, the length of what follows the header in ten bits, and a running
 //! number. Two in a row fix more than forty bits.
 

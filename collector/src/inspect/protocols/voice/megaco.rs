@@ -3,7 +3,8 @@
 
 use crate::inspect::{
     Label,
-    reader::{Fault, Reader},
+    protocols::tpkt,
+    reader::Reader,
     registry::{Dissector, Finding, Speech, Transport, Verdict},
 };
 
@@ -17,10 +18,10 @@ pub(super) static DISSECTOR: Dissector = Dissector {
 };
 
 fn probe(speech: &Speech<'_>) -> Verdict {
-    let mut reader = match speech.transport {
-        Transport::Udp => Reader::whole(speech.bytes),
-        Transport::Tcp => packet(speech.bytes)?,
-    };
+    let mut reader = speech.reader();
+    if speech.transport == Transport::Tcp {
+        (_, reader) = tpkt::packet(&mut reader)?;
+    }
     match reader.rest().first() {
         Some(b'!') => reader.magic(b"!/", "protocol")?,
         _ => reader.literal(b"MEGACO/", "protocol")?,
@@ -33,13 +34,6 @@ fn probe(speech: &Speech<'_>) -> Verdict {
     let formed = matches!(sender, b'[' | b'<') || sender.is_ascii_alphanumeric();
     Reader::require(formed, "sender")?;
     Ok(Finding::default())
-}
-
-fn packet(bytes: &[u8]) -> Result<Reader<'_>, Fault> {
-    let mut reader = Reader::open(bytes);
-    reader.magic(b"\x03\0", "packet header")?;
-    let length = usize::from(reader.u16("packet length")?);
-    reader.part(length.saturating_sub(4), "packet")
 }
 
 #[cfg(test)]

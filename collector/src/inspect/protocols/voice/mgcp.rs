@@ -23,6 +23,8 @@ const VERBS: [&[u8]; 9] = [
 ];
 
 fn probe(speech: &Speech<'_>) -> Verdict {
+    let spoken = speech.bytes.first().is_some_and(u8::is_ascii_alphanumeric);
+    Reader::require(spoken, "line")?;
     let line = Reader::whole(speech.bytes).line(LONGEST_LINE, "line");
     // Some implementations end lines with CR alone.
     let line = line.unwrap_or_else(|_| first_line(speech.bytes));

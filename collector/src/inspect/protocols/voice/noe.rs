@@ -1,5 +1,5 @@
-//! NOE, Alcatel-Lucent's telephones: UA over UDP as Wireshark's UAUDP dissector describes it. A
-//! connection is asked for with a list of parameters; what is said later is too short to tell away
+//! NOE, Alcatel-Lucent's telephones. The vendor publishes no description; the rule rests on the list
+//! of parameters with which a connection is asked for. What is said later is too short to tell away
 //! from the telephones' ports.
 
 use crate::inspect::{

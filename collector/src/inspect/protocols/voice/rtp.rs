@@ -19,15 +19,7 @@ pub(super) static DISSECTOR: Dissector = Dissector {
 fn probe(speech: &Speech<'_>) -> Verdict {
     match speech.transport {
         Transport::Udp => {
-            let packet = header(&mut Reader::whole(speech.bytes))?;
-            let mut earlier = speech.earlier.datagrams();
-            let follows = earlier.any(|older| {
-                let older = header(&mut Reader::whole(older));
-                older.is_ok_and(|older| packet.follows(&older))
-            });
-            if !follows {
-                return Err(Fault::Short("second packet"));
-            }
+            second_packet(speech, |bytes| header(&mut Reader::whole(bytes)))?;
         }
         Transport::Tcp => {
             let mut reader = Reader::open(speech.bytes);
@@ -37,6 +29,19 @@ fn probe(speech: &Speech<'_>) -> Verdict {
         }
     }
     Ok(Finding::default())
+}
+
+/// The latest datagram and one before it, as `read` finds packets in them, follow each other.
+pub(super) fn second_packet(
+    speech: &Speech<'_>,
+    read: impl Fn(&[u8]) -> Result<Header, Fault>,
+) -> Result<(), Fault> {
+    let packet = read(speech.bytes)?;
+    let mut earlier = speech.earlier.datagrams();
+    if earlier.any(|older| read(older).is_ok_and(|older| packet.follows(&older))) {
+        return Ok(());
+    }
+    Err(Fault::Short("second packet"))
 }
 
 /// What tells that packets belong together.

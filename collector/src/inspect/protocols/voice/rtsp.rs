@@ -3,7 +3,7 @@
 use super::start_line::start_line;
 use crate::inspect::{
     Label,
-    reader::{Fault, Reader},
+    reader::Fault,
     registry::{Dissector, Finding, Speech, Transport, Verdict},
 };
 
@@ -19,10 +19,7 @@ pub(super) static DISSECTOR: Dissector = Dissector {
 const SCHEMES: &[&[u8]] = &[b"rtsp:", b"rtspu:", b"rtsps:", b"*"];
 
 fn probe(speech: &Speech<'_>) -> Verdict {
-    let reader = match speech.transport {
-        Transport::Udp => Reader::whole(speech.bytes),
-        Transport::Tcp => Reader::open(speech.bytes),
-    };
+    let reader = speech.reader();
     match start_line(reader, b"RTSP/1.0", SCHEMES) {
         Err(Fault::Wrong(_)) => start_line(reader, b"RTSP/2.0", SCHEMES)?,
         judged => judged?,

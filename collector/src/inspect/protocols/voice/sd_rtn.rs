@@ -1,6 +1,6 @@
 //! SD-RTN, Agora's network for calls and streams: the first message of its handshake over UDP names
-//! the server behind the tag SNI, in the manner of Google's QUIC Crypto. Agora does not publish it;
-//! the tag, its length and the name's ending are what is held to.
+//! the server behind the tag SNI, in the manner of Google's QUIC Crypto. The vendor publishes no
+//! description; the rule rests on the tag, its length and the name's ending.
 
 use crate::inspect::{
     Label,

@@ -3,7 +3,6 @@
 use super::start_line::start_line;
 use crate::inspect::{
     Label,
-    reader::Reader,
     registry::{Dissector, Finding, Speech, Transport, Verdict},
 };
 
@@ -22,11 +21,8 @@ const SCHEMES: &[&[u8]] = &[
 
 fn probe(speech: &Speech<'_>) -> Verdict {
     // Empty lines keep a connection open (section 7.5, RFC 5626, section 4.4.1).
-    let start = speech.bytes.trim_ascii_start();
-    let reader = match speech.transport {
-        Transport::Udp => Reader::whole(start),
-        Transport::Tcp => Reader::open(start),
-    };
+    let bytes = speech.bytes.trim_ascii_start();
+    let reader = Speech { bytes, ..*speech }.reader();
     start_line(reader, b"SIP/2.0", SCHEMES)?;
     Ok(Finding::default())
 }

@@ -1,5 +1,6 @@
-//! Cisco's Skinny Client Control Protocol: length, version of the header and message, little-endian
-//! (as Cisco's trace guides and Wireshark's description of SCCP have them).
+//! Cisco's Skinny Client Control Protocol: length, version of the header and message, little-endian.
+//! The vendor publishes no description; the rule rests on the ranges of the three, in two messages
+//! in a row or on the port.
 
 use crate::inspect::{
     Label,

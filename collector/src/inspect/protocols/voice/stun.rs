@@ -9,6 +9,7 @@ use std::iter;
 
 use crate::inspect::{
     Label,
+    protocols::web::dtls,
     reader::{Fault, Reader},
     registry::{Dissector, Finding, Speech, Transport, Verdict},
     vocabulary,
@@ -17,7 +18,7 @@ use crate::inspect::{
 mod application;
 mod media;
 
-use media::{carried, dtls, follow, packet};
+use media::{carried, follow, packet};
 
 pub(super) static DISSECTOR: Dissector = Dissector {
     label: Label::of("STUN"),
@@ -50,7 +51,7 @@ fn datagram(speech: &Speech<'_>) -> Verdict {
         Some(_) => {}
         None => {
             let bytes = carried(speech.bytes);
-            let follows = dtls(bytes) || packet(bytes).is_some();
+            let follows = dtls::begins(bytes) || packet(bytes).is_some();
             let preceded = messages().any(|message| message.cookie);
             Reader::require(follows && preceded, "STUN message")?;
         }
@@ -81,14 +82,14 @@ fn unnamed<'a, I: Iterator<Item = &'a [u8]>>(
     speech: &Speech<'_>,
     heard: impl Fn() -> I,
 ) -> Finding {
-    let master = if heard().any(|datagram| dtls(carried(datagram))) {
+    let master = if heard().any(|datagram| dtls::begins(carried(datagram))) {
         "DTLS"
     } else if follow(&heard) {
         "SRTP"
     } else {
         "STUN"
     };
-    let app = application::certified(heard())
+    let app = application::certified(speech)
         .or_else(|| application::by_port(speech, heard()))
         .or_else(|| application::between_clients(heard()));
     Finding {

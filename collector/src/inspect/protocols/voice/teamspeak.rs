@@ -1,6 +1,6 @@
-//! TeamSpeak: the first message of version 3, whose first eight bytes are fixed, the log-in of
-//! version 2, which has no session yet, and the requests to the list of servers on port 2010, all as
-//! published implementations and Wireshark's description have them.
+//! TeamSpeak: the first message of version 3, the log-in of version 2, which has no session yet, and
+//! the requests to the list of servers on port 2010. The vendor publishes no description; the rule
+//! rests on eight fixed bytes, on the zeros of the missing session, and on the running number.
 
 use crate::inspect::{
     Label,
@@ -17,7 +17,7 @@ pub(super) static DISSECTOR: Dissector = Dissector {
     talks: tests::TALKS,
 };
 
-/// Of `weblist.teamspeak.com`, as TeamSpeak's list of ports gives it.
+/// Of the list of servers.
 const LIST: u16 = 2010;
 
 fn probe(speech: &Speech<'_>) -> Verdict {

@@ -1,5 +1,5 @@
-//! Telegram's calls as its library libtgvoip makes them: a client's requests to a reflector are a
-//! peer tag, three times -1, and which request it is.
+//! Telegram's calls as the source of Telegram's library libtgvoip has them: a client's requests to a
+//! reflector are a peer tag, three times -1, and which request it is.
 
 use crate::inspect::{
     Label,

@@ -1,8 +1,7 @@
 //! Viber: the set-up of calls over UDP and the first message of its own protocol over TCP, on the
-//! ports that Viber's support pages list for firewalls. Viber does not publish either; what holds
-//! over published captures is that all datagrams of a flow begin with the same identifier and that
-//! a message's type fixes its length, and that the first message over TCP states its length and a
-//! constant.
+//! ports of its servers. The vendor publishes no description; the rule rests on the identifier that
+//! all datagrams of a flow begin with and on the length that a message's type fixes, and over TCP on
+//! the length and a constant of the first message.
 
 use crate::inspect::{
     Label,

@@ -1,6 +1,6 @@
 //! Zoom over UDP, as Michel et al. describe it ("Enabling Passive Measurement of Zoom Performance
-//! in Production Networks", IMC 2022): the set-up with a server on one of the ports that Zoom
-//! documents, of which the server repeats the identifiers, the set-up between two participants,
+//! in Production Networks", IMC 2022): the set-up with a server on one of Zoom's ports,
+//! of which the server repeats the identifiers, the set-up between two participants,
 //! which states an address and a UUID as text, and sound, video and shared screens in RTP.
 
 use std::net::IpAddr;
@@ -26,7 +26,7 @@ fn probe(speech: &Speech<'_>) -> Verdict {
         Some(0x1f) => between_participants(speech.bytes)?,
         Some(1 | 2) => return with_server(speech),
         _ => {
-            media(speech)?;
+            rtp::second_packet(speech, encapsulated)?;
             return Ok(Finding::of(MEDIA));
         }
     }
@@ -38,22 +38,8 @@ const MEDIA: Label = Label {
     app: "Zoom",
 };
 
-/// Two packets of RTP that follow each other, each within Zoom's own headers.
-fn media(speech: &Speech<'_>) -> Result<(), Fault> {
-    let packet = encapsulated(speech.bytes)?;
-    let mut earlier = speech.earlier.datagrams();
-    let follows = earlier.any(|older| {
-        let older = encapsulated(older);
-        older.is_ok_and(|older| packet.follows(&older))
-    });
-    if follows {
-        return Ok(());
-    }
-    Err(Fault::Short("second packet"))
-}
-
-/// The header of a server (type, number, direction) where one is between, then that of the medium,
-/// whose type fixes its length.
+/// RTP behind the header of a server (type, number, direction) where one is between, and that of the
+/// medium, whose type fixes its length.
 fn encapsulated(bytes: &[u8]) -> Result<rtp::Header, Fault> {
     let mut reader = Reader::whole(bytes);
     if bytes.first() == Some(&5) {
@@ -90,9 +76,7 @@ fn text<'a>(reader: &mut Reader<'a>) -> Result<&'a str, Fault> {
 
 /// Certain once request and response are here.
 fn with_server(speech: &Speech<'_>) -> Verdict {
-    let server =
-        (8801..=8810).contains(&speech.port) || (8801..=8810).contains(&speech.opener_port);
-    Reader::require(server, "port")?;
+    Reader::require(speech.on_port_within(&(8801..=8810)), "port")?;
     let (kind, identifiers) = set_up(speech.bytes)?;
     let answers = |other: &[u8]| {
         set_up(other).is_ok_and(|(other, same)| other != kind && same == identifiers)

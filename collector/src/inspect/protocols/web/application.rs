@@ -267,8 +267,7 @@ fn program(line: &RequestLine<'_>, head: &Head<'_>) -> Option<&'static str> {
     (patcher && line.target.starts_with(b"/maplestory/")).then_some("MapleStory")
 }
 
-/// Paths at which operating systems and browsers ask whether they reach the Internet, as their makers
-/// document them.
+/// Paths at which operating systems and browsers ask whether they reach the Internet.
 const WAYS_OUT: &[&[u8]] = &[
     b"/check_network_status.txt",
     b"/connecttest.txt",

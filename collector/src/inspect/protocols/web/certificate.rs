@@ -4,11 +4,14 @@
 
 use crate::inspect::{
     Sensitive, hosts,
-    protocols::ber::{self, SEQUENCE},
+    protocols::{
+        ber::{self, SEQUENCE},
+        text::host_name,
+    },
     reader::{Fault, Reader},
 };
 
-use super::{hello, tor};
+use super::tor;
 
 /// What the names tell.
 #[derive(Debug, Default)]
@@ -121,7 +124,7 @@ impl Holder {
             return;
         }
         let name = name.strip_prefix(b"*.").unwrap_or(name);
-        let Some(host) = hello::host_name(name).filter(|_| name.contains(&b'.')) else {
+        let Some(host) = host_name(name).filter(|_| name.contains(&b'.')) else {
             return;
         };
         if self.host.is_none() || known(&host) {

@@ -40,6 +40,21 @@ struct Record<'a> {
     fragment: &'a [u8],
 }
 
+/// `datagram` begins with a record.
+pub(in crate::inspect::protocols) fn begins(datagram: &[u8]) -> bool {
+    record(&mut Reader::whole(datagram)).is_ok()
+}
+
+/// The application that a side's certificate names, where its `datagrams` hold one in clear.
+pub(in crate::inspect::protocols) fn certified<'a>(
+    datagrams: impl Iterator<Item = &'a [u8]>,
+) -> Option<&'static str> {
+    let mut message = Stream::of_pieces(LONGEST_MESSAGE, MOST_FRAGMENTS);
+    let length = put_together(datagrams, certificate::MESSAGE, &mut message)?;
+    let holder = certificate::holder(Reader::bounded(message.prefix(), length)).ok()?;
+    holder.application
+}
+
 fn probe(speech: &Speech<'_>) -> Verdict {
     let mut reader = Reader::whole(speech.bytes);
     let mut handshake = record(&mut reader)?.is_clear_handshake();
@@ -126,7 +141,7 @@ fn messages(speech: &Speech<'_>) -> Finding {
     let mut server = false;
     for kind in [CLIENT_HELLO, SERVER_HELLO, certificate::MESSAGE] {
         let mut message = Stream::of_pieces(LONGEST_MESSAGE, MOST_FRAGMENTS);
-        let Some(length) = put_together(speech, kind, &mut message) else {
+        let Some(length) = put_together(speech.datagrams(), kind, &mut message) else {
             continue;
         };
         let body = Reader::bounded(message.prefix(), length);
@@ -155,11 +170,15 @@ fn add_certificate(body: Reader<'_>, server: bool, finding: &mut Finding) {
     }
 }
 
-/// Puts the fragments of this side's message of `kind` together; its length, if there are any. A
+/// Puts the fragments of a side's message of `kind` together; its length, if there are any. A
 /// client says hello twice, the second time with a cookie: the longer counts.
-fn put_together(speech: &Speech<'_>, kind: u8, message: &mut Stream) -> Option<usize> {
+fn put_together<'a>(
+    datagrams: impl Iterator<Item = &'a [u8]>,
+    kind: u8,
+    message: &mut Stream,
+) -> Option<usize> {
     let mut longest = None;
-    for datagram in speech.datagrams() {
+    for datagram in datagrams {
         each_fragment(datagram, |fragment| {
             if fragment.kind != kind || longest > Some(fragment.length) {
                 return;

@@ -5,6 +5,7 @@
 
 use crate::inspect::{
     Sensitive, TlsVersion,
+    protocols::text::host_name,
     reader::{Fault, Reader},
     registry::{Facts, Finding, Verdict},
 };
@@ -221,14 +222,6 @@ fn server_name(data: &mut Reader<'_>) -> Result<Option<Sensitive>, Fault> {
     Reader::require(list.u8("name type")? == 0, "name type")?;
     let length = usize::from(list.u16("host name")?);
     Ok(host_name(list.take(length, "host name")?))
-}
-
-/// `name` in lower case, if a host may have it.
-pub(super) fn host_name(name: &[u8]) -> Option<Sensitive> {
-    let plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"-._".contains(byte);
-    let sound = (1..=255).contains(&name.len()) && name.iter().all(plain);
-    let text = std::str::from_utf8(name).ok().filter(|_| sound);
-    text.map(|text| Sensitive::new(text.to_ascii_lowercase()))
 }
 
 fn first_listed_protocol(data: &mut Reader<'_>) -> Result<Option<&'static str>, Fault> {

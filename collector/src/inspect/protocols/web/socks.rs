@@ -72,9 +72,9 @@ fn version_4(client: &[u8], server: &[u8], on_port: bool) -> Verdict {
     Reader::require(matches!(command, 1 | 2), "command")?;
     reader.u16("port")?;
     let address = reader.u32("address")?;
-    string(&mut reader, LONGEST_NAME, "user")?;
+    reader.string(LONGEST_NAME, "user")?;
     if (1..=0xff).contains(&address) {
-        string(&mut reader, LONGEST_NAME, "host")?;
+        reader.string(LONGEST_NAME, "host")?;
     }
     if on_port {
         return Ok(Finding::default());
@@ -85,17 +85,6 @@ fn version_4(client: &[u8], server: &[u8], on_port: bool) -> Verdict {
     Reader::require((0x5a..=0x5d).contains(&code), "code")?;
     reply.take(6, "address")?;
     Ok(Finding::default())
-}
-
-/// Text up to a zero byte.
-fn string(reader: &mut Reader<'_>, limit: usize, part: &'static str) -> Result<(), Fault> {
-    for _ in 0..=limit {
-        match reader.u8(part)? {
-            0 => return Ok(()),
-            byte => Reader::require(byte.is_ascii_graphic(), part)?,
-        }
-    }
-    Err(Fault::Wrong(part))
 }
 
 #[cfg(test)]

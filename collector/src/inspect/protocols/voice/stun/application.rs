@@ -1,14 +1,14 @@
 //! Whose call a STUN message sets up: told by attributes that a vendor made its own ([MS-TURN],
-//! [MS-ICE2]; those of WhatsApp and Zoom as published analyses describe them), by the realm, or by
-//! what else is particular to one of them.
+//! [MS-ICE2]; WhatsApp and Zoom publish nothing of theirs, so that those rest on what their clients
+//! send), by the realm, or by what else is particular to one of them.
 
 use super::{
     super::rtp::Header,
     Message,
-    media::{dtls, packet},
+    media::{carried, packet},
     message_alone,
 };
-use crate::inspect::registry::Speech;
+use crate::inspect::{protocols::web::dtls, registry::Speech};
 
 const USERNAME: u16 = 0x0006;
 const INTEGRITY: u16 = 0x0008;
@@ -17,7 +17,7 @@ const SOFTWARE: u16 = 0x8022;
 
 /// Whose attribute it is.
 pub(super) fn by_attribute(kind: u16, value: &[u8], speech: &Speech<'_>) -> Option<&'static str> {
-    /// The relays of Telegram's calls; the protocol's own API names this port.
+    /// Of the relays of Telegram's calls.
     const TELEGRAM: u16 = 1400;
     match kind {
         0x4000..=0x4007 => Some("WhatsAppCall"),
@@ -66,8 +66,8 @@ fn by_realm(realm: &[u8]) -> Option<&'static str> {
     found.map(|(_, app)| *app)
 }
 
-/// A check with a user name to Google's range for calls, as its guide for administrators of Meet
-/// gives it. A bare request there comes from everyone who uses Google's public server.
+/// A check with a user name to the ports of Google's servers for calls. A bare request there comes
+/// from everyone who uses Google's public server.
 pub(super) fn by_port<'a>(
     speech: &Speech<'_>,
     mut heard: impl Iterator<Item = &'a [u8]>,
@@ -81,7 +81,7 @@ pub(super) fn by_port<'a>(
 }
 
 /// A check has a user name (RFC 8445, section 7.2.2); those between two clients of WhatsApp have a
-/// message integrity and nothing else, as captures of different years show. Their media has a
+/// message integrity and nothing else; WhatsApp publishes no description. Their media has a
 /// header extension of WhatsApp's own.
 pub(super) fn between_clients<'a>(
     mut heard: impl Iterator<Item = &'a [u8]>,
@@ -100,13 +100,10 @@ pub(super) fn between_clients<'a>(
     heard.any(whatsapp).then_some("WhatsAppCall")
 }
 
-/// The application whose server signs its own certificate, sent in the clear by DTLS 1.2.
-pub(super) fn certified<'a>(mut heard: impl Iterator<Item = &'a [u8]>) -> Option<&'static str> {
-    const GEFORCE: &[u8] = b"NVIDIA GameStream";
-    let names = |bytes: &[u8]| bytes.windows(GEFORCE.len()).any(|part| part == GEFORCE);
-    heard
-        .any(|datagram| dtls(datagram) && names(datagram))
-        .then_some("GeForceNow")
+/// The application that either side's certificate names, sent in clear up to DTLS 1.2.
+pub(super) fn certified(speech: &Speech<'_>) -> Option<&'static str> {
+    dtls::certified(speech.datagrams().map(carried))
+        .or_else(|| dtls::certified(speech.other.datagrams().map(carried)))
 }
 
 #[cfg(test)]

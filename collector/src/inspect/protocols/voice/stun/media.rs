@@ -1,5 +1,5 @@
-//! What follows STUN in its flow: DTLS (RFC 6347) or RTP made SRTP (RFC 3711), told apart as RFC 7983
-//! does, bare or in ChannelData (RFC 8656, section 12).
+//! What follows STUN in its flow: DTLS, or RTP made SRTP (RFC 3711), told apart as RFC 7983 does,
+//! bare or in ChannelData (RFC 8656, section 12).
 
 use super::super::rtp;
 use crate::inspect::reader::Reader;
@@ -27,23 +27,10 @@ fn channel_data(bytes: &[u8]) -> Option<&[u8]> {
     (channel >> 12 == 4 && reader.rest().len() < 4).then_some(data)
 }
 
-/// A record of DTLS 1.0 or 1.2 (RFC 6347, section 4.1).
-pub(super) fn dtls(bytes: &[u8]) -> bool {
-    let record = |reader: &mut Reader<'_>| {
-        let kind = reader.u8("content type")?;
-        let version = reader.u16("version")?;
-        let known = matches!(kind, 20..=23) && matches!(version, 0xfeff | 0xfefd);
-        Reader::require(known, "record header")?;
-        reader.u64("epoch and sequence number")?;
-        let length = usize::from(reader.u16("length")?);
-        reader.take(length, "fragment").map(|_| ())
-    };
-    record(&mut Reader::whole(bytes)).is_ok()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::inspect::protocols::web::dtls;
 
     /// Alert of DTLS 1.2.
     const ALERT: &[u8] = b"\x15\xfe\xfd\0\0\0\0\0\0\0\x01\0\x02\x02\x28";
@@ -51,7 +38,7 @@ mod tests {
     #[test]
     fn media_in_channel_data_counts_as_well() {
         let data = [&b"\x40\x01\0\x0f"[..], ALERT, b"\0"].concat();
-        assert!(dtls(carried(&data)));
+        assert!(dtls::begins(carried(&data)));
         assert_eq!(carried(b"\x50\x01\0\x01a"), b"\x50\x01\0\x01a");
     }
 }

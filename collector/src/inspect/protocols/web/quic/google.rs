@@ -2,6 +2,7 @@
 //! Q046, and in an Initial of Q050.
 
 use crate::inspect::{
+    protocols::text::host_name,
     reader::{Fault, Reader},
     registry::Facts,
 };
@@ -50,7 +51,7 @@ fn read(message: &[u8], facts: &mut Facts) -> Result<(), Fault> {
         let value = values.get(start..end).unwrap_or_default();
         start = end;
         match tag {
-            b"SNI\0" => facts.server_name = hello::host_name(value),
+            b"SNI\0" => facts.server_name = host_name(value),
             b"UAID" => facts.user_agent = hello::text(value),
             _ => {}
         }

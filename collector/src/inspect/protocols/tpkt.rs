@@ -1,5 +1,6 @@
-//! Transport class 0 over TCP (RFC 1006, section 6; ISO 8073, section 13), which carries S7 and
-//! MMS.
+//! The packets in which TCP carries messages of OSI's (RFC 1006, section 6), and the transport
+//! protocol of class 0 in them (ISO 8073, section 13). RDP, S7 and MMS need both; H.323 and Megaco
+//! the packets alone.
 
 use crate::inspect::reader::{Fault, Reader};
 
@@ -7,13 +8,18 @@ use crate::inspect::reader::{Fault, Reader};
 /// confirmed.
 const SET_UP: usize = 4;
 
+/// The next packet: how much it holds, and a reader over that.
+pub(super) fn packet<'a>(reader: &mut Reader<'a>) -> Result<(usize, Reader<'a>), Fault> {
+    reader.magic(b"\x03\0", "TPKT version")?;
+    let length = usize::from(reader.u16("TPKT length")?);
+    let length = length.checked_sub(4).ok_or(Fault::Wrong("TPKT length"))?;
+    Ok((length, reader.part(length, "packet")?))
+}
+
 /// What the first packet with data holds.
 pub(super) fn data<'a>(reader: &mut Reader<'a>) -> Result<Reader<'a>, Fault> {
     for _ in 0..=SET_UP {
-        reader.magic(b"\x03\0", "TPKT version")?;
-        let length = usize::from(reader.u16("TPKT length")?);
-        let length = length.checked_sub(4).ok_or(Fault::Wrong("TPKT length"))?;
-        let mut packet = reader.part(length, "packet")?;
+        let (_, mut packet) = packet(reader)?;
         let mut header = packet.part8("COTP header")?;
         match header.u8("COTP type")? {
             // Connection request and confirmation.
