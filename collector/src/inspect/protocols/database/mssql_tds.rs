@@ -195,5 +195,6 @@ mod tests {
     fn a_request_to_the_browser_is_not_sought_elsewhere() {
         assert!(probe(&Speech::datagram(1434, b"\x03")).unwrap().likely);
         assert!(probe(&Speech::datagram(1435, b"\x03")).is_err());
+        assert!(probe(&Speech::datagram(1434, b"\x04\0")).is_err());
     }
 }

@@ -67,4 +67,10 @@ mod tests {
         assert!(probe(&Speech::datagram(46_000, b"\xff\xff\x12\x03\x16")).is_err());
         assert!(probe(&Speech::datagram(40_000, b"\xff\xff\x12\x03\x15")).is_err());
     }
+
+    #[test]
+    fn a_datagram_holds_one_message() {
+        assert!(probe(&Speech::datagram(46_000, b"\xff\xff\x12\x03\x15")).is_ok());
+        assert!(probe(&Speech::datagram(46_000, b"\xff\xff\x12\x03\x15x")).is_err());
+    }
 }

@@ -62,5 +62,7 @@ mod tests {
         assert!(probe(&Speech::datagram(10_001, answer)).is_ok());
         assert!(probe(&Speech::datagram(10_002, answer)).is_err());
         assert!(probe(&Speech::datagram(10_001, &answer[..10])).is_err());
+        assert!(probe(&Speech::datagram(10_001, b"\x01\0\0\0\0\0")).is_ok());
+        assert!(probe(&Speech::datagram(10_001, b"\x01\0\0\0\0\x01")).is_err());
     }
 }

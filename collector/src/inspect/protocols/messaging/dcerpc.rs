@@ -156,7 +156,7 @@ mod tests {
     }
 
     #[test]
-    fn a_datagram_ends_where_its_length_says() {
+    fn a_datagram_names_an_interface_and_ends_where_its_length_says() {
         let [
             Talk {
                 turns: [Opener(call)],
@@ -167,9 +167,20 @@ mod tests {
             panic!("one call");
         };
         assert!(datagram(&mut Reader::whole(call)).is_ok());
+        let mut nameless = call.to_vec();
+        nameless[24..40].fill(0);
+        let judged = datagram(&mut Reader::whole(&nameless)).unwrap_err();
+        assert_eq!(judged, Fault::Wrong("interface"));
         let longer = [call, &b"x"[..]].concat();
         let judged = datagram(&mut Reader::whole(&longer)).unwrap_err();
         assert_eq!(judged, Fault::Wrong("length"));
+    }
+
+    #[test]
+    fn a_header_of_the_other_byte_order_is_certain_on_the_mapper_s_port_only() {
+        let header = b"\x05\0\0\x03\0\0\0\0\0\x18\0\0\0\0\0\x01";
+        let likely = |port| probe(&Speech::stream(port, header, false)).unwrap().likely;
+        assert!(likely(40_000) && !likely(MAPPER));
     }
 
     #[test]

@@ -290,8 +290,12 @@ mod tests {
     }
 
     #[test]
-    fn a_refusal_may_be_a_header_alone() {
-        assert_eq!(judge(53, b"\x1a\x2b\x80\x01\0\0\0\0\0\0\0\0"), Ok(()));
+    fn a_refusal_on_the_port_may_be_a_header_alone() {
+        let refusal = b"\x1a\x2b\x80\x01\0\0\0\0\0\0\0\0";
+        assert_eq!(judge(53, refusal), Ok(()));
+        assert_eq!(judge(40_000, refusal), Err(Fault::Wrong("counts")));
+        let longer = [&refusal[..], b"x"].concat();
+        assert_eq!(judge(53, &longer), Err(Fault::Wrong("end of message")));
     }
 
     #[test]

@@ -84,6 +84,10 @@ mod tests {
     #[test]
     fn another_port_or_length_is_not_nat_pmp() {
         assert!(!certain(5_353, b"\0\0"));
+        let mut ask = *b"\0\x01\0\0\0P\x1f\x90\0\0\x0e\x10";
+        assert!(certain(5_351, &ask));
+        ask[3] = 1;
+        assert!(!certain(5_351, &ask));
         assert!(
             !certain(5_351, b"\0\0\0") && !certain(5_351, b"\0\x01") && !certain(5_351, b"\x03\0")
         );

@@ -17,7 +17,8 @@ pub(super) static DISSECTOR: Dissector = Dissector {
 };
 
 const PORTS: [u16; 2] = [319, 320];
-const MOST_PADDING: usize = 4;
+/// From the shortest message to as long as one of the peers'.
+const MOST_PADDING: usize = 10;
 
 fn probe(speech: &Speech<'_>) -> Verdict {
     Reader::require(speech.on_ports(&PORTS), "port")?;
