@@ -99,7 +99,7 @@ fn datagram(reader: &mut Reader<'_>) -> Verdict {
     Reader::require(fits, "length")?;
     Ok(match is_profinet(interface, little) {
         true => Finding::of(PROFINET),
-        false => Finding::default(),
+        false => Finding::certain_if(little),
     })
 }
 
