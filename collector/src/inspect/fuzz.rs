@@ -1,11 +1,14 @@
 //! What hostile payload is held to. The fuzzer (`fuzz/`) calls [`family`] with bytes of its own;
 //! tests call it with cases that were found.
 
+use collector_common::flow::{WINDOW_OPENER, WINDOW_RESPONDER};
+
 use super::{
     Inspector,
     protocols::FAMILIES,
     reader::{Fault, Reader},
     registry::{Dissector, Heard, Speech, Transport, Verdict},
+    said::Said,
 };
 
 /// A flow as a fuzzer can change it: transport and ports in five bytes, then pieces, each with its
@@ -146,17 +149,23 @@ fn hold(by: &Dissector, shorter: &Verdict, longer: &Verdict) {
 }
 
 fn hear_datagrams(by: &Dissector, draft: &Draft) {
+    const UDP: Option<Transport> = Some(Transport::Udp);
+    let mut said = [WINDOW_RESPONDER, WINDOW_OPENER].map(|limit| Said::new(UDP, limit));
     for (from_opener, bytes) in &draft.pieces {
+        let (mine, other) = (usize::from(*from_opener), usize::from(!*from_opener));
         let _ = (by.probe)(&Speech {
             transport: Transport::Udp,
             from_opener: *from_opener,
             port: draft.ports[1],
             opener_port: draft.ports[0],
             bytes,
-            earlier: Heard::default(),
-            other: Heard::default(),
+            earlier: said[mine].heard(),
+            other: said[other].heard(),
             finished: true,
         });
+        if !said[mine].exhausted() {
+            said[mine].keep(bytes);
+        }
     }
 }
 

@@ -1,5 +1,6 @@
 //! What holds for all protocols: conversations as they are on the wire, cut, shuffled and damaged.
 
+use collector_common::flow::{WINDOW_OPENER, WINDOW_RESPONDER};
 use proptest::prelude::*;
 
 use super::{
@@ -81,7 +82,8 @@ impl Talk {
 
     /// What dissectors are asked after each turn, until `each` says that one of them is certain.
     fn each_speech(&self, mut each: impl FnMut(&Speech<'_>) -> bool) {
-        let mut said = [4096, 2048].map(|limit| Said::new(Some(self.transport), limit));
+        let windows = [WINDOW_OPENER, WINDOW_RESPONDER];
+        let mut said = windows.map(|limit| Said::new(Some(self.transport), limit));
         for (from_opener, offset, bytes) in self.pieces() {
             let (mine, other) = (usize::from(!from_opener), usize::from(from_opener));
             said[mine].insert(offset, &bytes);

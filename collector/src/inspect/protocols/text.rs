@@ -1,7 +1,7 @@
 //! What protocols of text lines share: words, names of hosts, and the turn to TLS (as by STARTTLS,
 //! RFC 3207).
 
-use super::web::tls;
+use super::web::tls::{self, HANDSHAKE};
 use crate::inspect::{
     Label, Sensitive,
     reader::{Fault, Reader},
@@ -15,14 +15,16 @@ const LONGEST_ANSWER: usize = 2048;
 /// More lines than a client sends before it asks for TLS, and more than a server answers to them.
 const REQUESTS_BEFORE_TLS: usize = 6;
 const ANSWERS_BEFORE_TLS: usize = 48;
-const HANDSHAKE: u8 = 22;
+
+/// What follows `start` in `text`, letters in either case.
+pub(super) fn behind<'a>(text: &'a [u8], start: &[u8]) -> Option<&'a [u8]> {
+    let (head, rest) = text.split_at_checked(start.len())?;
+    head.eq_ignore_ascii_case(start).then_some(rest)
+}
 
 /// `line` begins with `command`, letters in either case, and a space or nothing follows.
 pub(super) fn begins(line: &[u8], command: &[u8]) -> bool {
-    let Some((head, rest)) = line.split_at_checked(command.len()) else {
-        return false;
-    };
-    head.eq_ignore_ascii_case(command) && matches!(rest, [] | [b' ', ..])
+    matches!(behind(line, command), Some([] | [b' ', ..]))
 }
 
 /// `bytes` are printable ASCII, blanks among them.

@@ -21,11 +21,10 @@ const LONGEST_DECLARATION: usize = 128;
 const LONGEST_HEAD: usize = 1024;
 
 fn probe(speech: &Speech<'_>) -> Verdict {
-    let mut reader = Reader::open(speech.bytes);
-    space(&mut reader);
+    let mut reader = Reader::open(speech.bytes.trim_ascii_start());
     if let [b'<', b'?', ..] | [b'<'] = reader.rest() {
         declaration(&mut reader)?;
-        space(&mut reader);
+        reader = Reader::open(reader.rest().trim_ascii_start());
     }
     reader.magic(b"<stream:stream", "stream head")?;
     let head = reader.rest();
@@ -51,12 +50,6 @@ fn declaration(reader: &mut Reader<'_>) -> Result<(), Fault> {
         Some(end) => reader.take(end + 2, "XML declaration").map(|_| ()),
         None if within.len() < LONGEST_DECLARATION => Err(DECLARATION),
         None => Err(Fault::Wrong("XML declaration")),
-    }
-}
-
-fn space(reader: &mut Reader<'_>) {
-    while let Some(b' ' | b'\t' | b'\r' | b'\n') = reader.rest().first() {
-        let _ = reader.u8("space");
     }
 }
 

@@ -61,10 +61,7 @@ fn greeting(speech: &Speech<'_>, line: &[u8]) -> Result<(), Fault> {
         return Ok(());
     }
     // The client's command may tell.
-    match Reader::open(speech.other.bytes).literal(b"USER ", "command") {
-        Err(Fault::Wrong(_)) => Err(Fault::Wrong("FTP greeting")),
-        judged => judged,
-    }
+    Reader::open(speech.other.bytes).literal(b"USER ", "FTP greeting")
 }
 
 /// Servers write their names around it: vsFTPd, ProFTPD, Pure-FTPd; FileZilla does not.

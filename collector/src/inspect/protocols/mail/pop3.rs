@@ -40,10 +40,7 @@ fn greeting(speech: &Speech<'_>) -> Result<(), Fault> {
         return Ok(());
     }
     // The client's command may tell.
-    match Reader::open(speech.other.bytes).literal(b"USER ", "command") {
-        Err(Fault::Wrong(_)) => Err(Fault::Wrong("POP3 greeting")),
-        judged => judged,
-    }
+    Reader::open(speech.other.bytes).literal(b"USER ", "POP3 greeting")
 }
 
 /// A command that nobody else has; `USER` and the like are FTP's too, so they need the port or the

@@ -41,7 +41,7 @@ fn greeting(speech: &Speech<'_>) -> Result<(), Fault> {
     );
     Reader::require(formed, "greeting")?;
     let named = text::mentions(text, &["ESMTP", "SMTP"]);
-    Reader::require(named || PORTS.contains(&speech.port), "SMTP greeting")
+    Reader::require(named || speech.on_ports(&PORTS), "SMTP greeting")
 }
 
 /// `EHLO domain` or `HELO domain`.

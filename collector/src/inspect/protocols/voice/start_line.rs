@@ -1,7 +1,10 @@
 //! The first line of messages in the style of HTTP, of SIP (RFC 3261, section 7) and RTSP
 //! (RFC 2326, sections 6.1 and 7.1).
 
-use crate::inspect::reader::{Fault, Reader};
+use crate::inspect::{
+    protocols::text,
+    reader::{Fault, Reader},
+};
 
 /// With CR and LF.
 const LONGEST_LINE: usize = 1024;
@@ -23,13 +26,12 @@ pub(super) fn start_line(
         && words.next().is_none()
         && version == Some(protocol);
     Reader::require(formed, "request line")?;
-    let known = |uri: &[u8]| schemes.iter().any(|scheme| has_scheme(uri, scheme));
+    let known = |uri| {
+        schemes
+            .iter()
+            .any(|scheme| text::behind(uri, scheme).is_some())
+    };
     Reader::require(uri.is_some_and(known), "request URI")
-}
-
-fn has_scheme(uri: &[u8], scheme: &[u8]) -> bool {
-    uri.get(..scheme.len())
-        .is_some_and(|start| start.eq_ignore_ascii_case(scheme))
 }
 
 fn status_line(mut reader: Reader<'_>, protocol: &[u8]) -> Result<(), Fault> {

@@ -52,8 +52,9 @@ fn datagram(speech: &Speech<'_>) -> Verdict {
         None => {
             let bytes = carried(speech.bytes);
             let follows = dtls::begins(bytes) || packet(bytes).is_some();
+            Reader::require(follows, "STUN message")?;
             let preceded = messages().any(|message| message.cookie);
-            Reader::require(follows && preceded, "STUN message")?;
+            Reader::require(preceded, "STUN message")?;
         }
     }
     let told = messages().find_map(|message| message.application(speech));

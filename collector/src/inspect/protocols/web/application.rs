@@ -2,7 +2,7 @@
 //! fields that a protocol or a program names itself with.
 
 use super::{head::Head, http::RequestLine};
-use crate::inspect::{Label, Sensitive, hosts, registry::Finding};
+use crate::inspect::{Label, Sensitive, hosts, protocols::text, registry::Finding};
 
 const HTTP: &str = "HTTP";
 
@@ -39,10 +39,7 @@ pub(super) fn of_request(
 
 /// Of a final response of this media type.
 pub(super) fn of_response(head: &Head<'_>, media_type: Option<&str>) -> Finding {
-    let streams = |name: &[u8]| {
-        name.get(..4)
-            .is_some_and(|b| b.eq_ignore_ascii_case(b"icy-"))
-    };
+    let streams = |name| text::behind(name, b"icy-").is_some();
     let server = head.field("server").unwrap_or_default();
     let app = match media_type.and_then(of_media_type) {
         Some(app) => Some(app),
@@ -160,7 +157,7 @@ fn segmented(head: &Head<'_>, media_type: Option<&str>) -> (Option<&'static str>
     /// The box is seldom longer.
     const ENOUGH: usize = 48;
     let media = media_type.is_some_and(|name| matches!(name, "video/mp4" | "audio/mp4"));
-    let Some(body) = head.rest.filter(|_| media) else {
+    let Some(body) = head.behind().filter(|_| media) else {
         return (None, false);
     };
     let beginning = body.get(..ENOUGH).unwrap_or(body);
@@ -194,7 +191,7 @@ fn remote_call(head: &Head<'_>) -> (Option<&'static str>, bool) {
     const ENOUGH: usize = 256;
     let media_type = head.field("content-type").unwrap_or_default();
     let Some(body) = head
-        .rest
+        .behind()
         .filter(|_| media_type.starts_with(b"application/json"))
     else {
         return (None, false);

@@ -12,6 +12,7 @@ use crate::inspect::{
 use super::{
     certificate,
     hello::{self, CLIENT_HELLO, Carrier, SERVER_HELLO},
+    tls::{ALERT, CHANGE_CIPHER_SPEC, HANDSHAKE},
 };
 
 pub(super) static DISSECTOR: Dissector = Dissector {
@@ -23,9 +24,6 @@ pub(super) static DISSECTOR: Dissector = Dissector {
     talks: tests::TALKS,
 };
 
-const CHANGE_CIPHER_SPEC: u8 = 20;
-const ALERT: u8 = 21;
-const HANDSHAKE: u8 = 22;
 /// Application data, a heartbeat (RFC 6520), what bears a connection id (RFC 9146), and the
 /// acknowledgement of RFC 9147.
 const OTHERS: std::ops::RangeInclusive<u8> = 23..=26;
@@ -315,6 +313,17 @@ mod tests {
         let host = finding.facts.certificate_host.as_ref();
         assert_eq!(host.map(Sensitive::reveal), Some("a.example"));
         assert!(!finding.more);
+    }
+
+    #[test]
+    fn a_certificate_in_fragments_names_its_application() {
+        let certificate = certificate::tests::message_for("NVIDIA GameStream");
+        let part = |range| handshake(certificate::MESSAGE, &certificate, range);
+        let (first, second) = (part(0..50), part(50..certificate.len()));
+        let read = |datagrams: &[&[u8]]| certified(datagrams.iter().copied());
+        assert_eq!(read(&[CLIENT, &second, &first]), Some("GeForceNow"));
+        assert_eq!(read(&[CLIENT, &second]), None);
+        assert_eq!(read(&[CLIENT]), None);
     }
 
     #[test]

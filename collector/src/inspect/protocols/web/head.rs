@@ -7,28 +7,27 @@
 pub(super) struct Head<'a> {
     /// Without its end.
     pub(super) first: &'a [u8],
+    /// And what stands behind them.
     fields: &'a [u8],
-    /// What stands behind the head; `None` where the head has no end yet.
-    pub(super) rest: Option<&'a [u8]>,
 }
 
 impl<'a> Head<'a> {
     /// `None` until the first line is whole. A last line without its end is left out.
     pub(super) fn read(bytes: &'a [u8]) -> Option<Self> {
         let (first, fields) = line(bytes)?;
-        let mut rest = fields;
-        let rest = loop {
-            match line(rest) {
-                Some(([], behind)) => break Some(behind),
-                Some((_, behind)) => rest = behind,
-                None => break None,
+        Some(Self { first, fields })
+    }
+
+    /// What stands behind the head; `None` where the head has no end yet. It is sought when asked
+    /// for: most first lines are another protocol's.
+    pub(super) fn behind(&self) -> Option<&'a [u8]> {
+        let mut rest = self.fields;
+        loop {
+            match line(rest)? {
+                ([], behind) => return Some(behind),
+                (_, behind) => rest = behind,
             }
-        };
-        Some(Self {
-            first,
-            fields,
-            rest,
-        })
+        }
     }
 
     /// The value of the first field of this name, without the spaces around it.
@@ -78,7 +77,7 @@ mod tests {
         assert_eq!(head.first, b"GET / HTTP/1.1");
         assert_eq!(head.field("host"), Some(&b"a"[..]));
         assert_eq!(head.field("body"), None);
-        assert_eq!(head.rest, Some(&b"body: b\r\n"[..]));
+        assert_eq!(head.behind(), Some(&b"body: b\r\n"[..]));
     }
 
     #[test]
@@ -87,7 +86,7 @@ mod tests {
         let head = Head::read(b"GET / HTTP/1.1\nHost: a\nUser-Agent: cu").unwrap();
         assert_eq!(head.field("Host"), Some(&b"a"[..]));
         assert_eq!(head.field("User-Agent"), None);
-        assert_eq!(head.rest, None);
+        assert_eq!(head.behind(), None);
     }
 
     #[test]

@@ -30,6 +30,8 @@ fn probe(speech: &Speech<'_>) -> Verdict {
         Some(start) => speech.bytes.get(start..).unwrap_or_default(),
         None => &[],
     };
+    // Either first line begins with a word; the search for its end would read all of the window.
+    Reader::require(bytes.first().is_none_or(in_token), FIRST_LINE)?;
     let Some(head) = Head::read(bytes) else {
         return unfinished_line(bytes, speech.finished);
     };
@@ -43,7 +45,8 @@ fn probe(speech: &Speech<'_>) -> Verdict {
 /// none does, as when the window is too small for the target, a common request is likely.
 fn unfinished_line(bytes: &[u8], finished: bool) -> Verdict {
     const COMMON: &[&[u8]] = &[b"GET /", b"POST /", b"HEAD /", b"PUT /"];
-    let token = |byte: &u8| byte.is_ascii_alphanumeric() || b"/.-_+!#$%&'*^`|~\r".contains(byte);
+    // A status line's version is a word with a slash in it.
+    let token = |byte: &u8| in_token(byte) || b"/\r".contains(byte);
     let method = bytes.split(|&byte| byte == b' ').next().unwrap_or_default();
     Reader::require(method.len() <= LONGEST_METHOD, FIRST_LINE)?;
     Reader::require(method.iter().all(token), FIRST_LINE)?;
@@ -51,6 +54,11 @@ fn unfinished_line(bytes: &[u8], finished: bool) -> Verdict {
         return Ok(Finding::likely());
     }
     Err(Fault::Short(FIRST_LINE))
+}
+
+/// Of the characters of a token (RFC 9110, section 5.6.2).
+fn in_token(byte: &u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"-_+!#$%&'*.^`|~".contains(byte)
 }
 
 /// A request line's method and target. The version is judged by its name alone, so that a damaged
@@ -68,8 +76,7 @@ impl<'a> RequestLine<'a> {
         let (method, rest) = (ends.next()?, ends.next()?);
         let space = rest.iter().rposition(|&byte| byte == b' ')?;
         let (target, version) = rest.split_at_checked(space)?;
-        let token = |byte: &u8| byte.is_ascii_alphanumeric() || b"-_+!#$%&'*.^`|~".contains(byte);
-        let named = (1..=LONGEST_METHOD).contains(&method.len()) && method.iter().all(token);
+        let named = (1..=LONGEST_METHOD).contains(&method.len()) && method.iter().all(in_token);
         let spoken = version.len() == " HTTP/1.1".len() && version.starts_with(b" HTTP/");
         let line = Self {
             method,
@@ -117,7 +124,7 @@ fn request(head: &Head<'_>) -> Verdict {
         server_name: host,
         ..Facts::default()
     };
-    finding.more |= head.rest.is_none();
+    finding.more |= head.behind().is_none();
     Ok(finding)
 }
 
@@ -125,7 +132,7 @@ fn request(head: &Head<'_>) -> Verdict {
 /// 15.2).
 fn response(mut head: Head<'_>, mut status: Status) -> Finding {
     while status.interim() {
-        let Some(next) = head.rest.and_then(Head::read) else {
+        let Some(next) = head.behind().and_then(Head::read) else {
             return Finding {
                 more: true,
                 ..Finding::default()
@@ -142,7 +149,7 @@ fn response(mut head: Head<'_>, mut status: Status) -> Finding {
         finding.label = Some(Label::of("IceCast"));
     }
     finding.facts.content_type = media_type;
-    finding.more |= head.rest.is_none();
+    finding.more |= head.behind().is_none();
     finding
 }
 

@@ -61,9 +61,9 @@ const TOR: Label = Label {
     app: "Tor",
 };
 
-const CHANGE_CIPHER_SPEC: u8 = 20;
-const ALERT: u8 = 21;
-const HANDSHAKE: u8 = 22;
+pub(super) const CHANGE_CIPHER_SPEC: u8 = 20;
+pub(super) const ALERT: u8 = 21;
+pub(in crate::inspect::protocols) const HANDSHAKE: u8 = 22;
 const APPLICATION_DATA: u8 = 23;
 
 /// Plain and encrypted records (RFC 8446, sections 5.1 and 5.2; RFC 5246, section 6.2.3).
