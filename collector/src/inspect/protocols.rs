@@ -19,6 +19,7 @@ mod p2p;
 mod remote;
 mod text;
 mod tpkt;
+mod varint;
 mod voice;
 mod vpn;
 mod web;

@@ -27,6 +27,32 @@ pub(super) fn begins(line: &[u8], command: &[u8]) -> bool {
     matches!(behind(line, command), Some([] | [b' ', ..]))
 }
 
+/// `bytes` are printable ASCII, blanks among them.
+pub(super) fn printable(bytes: &[u8]) -> bool {
+    bytes
+        .iter()
+        .all(|byte| *byte == b' ' || byte.is_ascii_graphic())
+}
+
+/// What stands before `end`, which comes within `limit` bytes; all of it `fits`.
+pub(super) fn before<'a>(
+    reader: &mut Reader<'a>,
+    end: u8,
+    limit: usize,
+    part: &'static str,
+    fits: impl Fn(u8) -> bool,
+) -> Result<&'a [u8], Fault> {
+    let text = reader.rest();
+    for length in 0..limit {
+        let byte = reader.u8(part)?;
+        if byte == end {
+            return Ok(text.get(..length).unwrap_or_default());
+        }
+        Reader::require(fits(byte), part)?;
+    }
+    Err(Fault::Wrong(part))
+}
+
 /// One of the words of `text`, letters in either case, is one of `words`.
 pub(super) fn mentions(text: &[u8], words: &[&str]) -> bool {
     let mut spoken = text.split(|byte| !byte.is_ascii_alphanumeric());
@@ -111,6 +137,19 @@ mod tests {
     fn label(bytes: &[u8]) -> (Option<&'static str>, bool) {
         let finding = session(&Speech::stream(25, bytes, false), Label::of("SMTPS"));
         (finding.label.map(|label| label.master), finding.more)
+    }
+
+    #[test]
+    fn what_stands_before_its_end_is_bounded_and_fits() {
+        let read = |bytes| {
+            let mut reader = Reader::open(bytes);
+            before(&mut reader, 0, 4, "name", |byte| byte.is_ascii_digit())
+        };
+        assert_eq!(read(b"123\0"), Ok(&b"123"[..]));
+        assert_eq!(read(b"\0"), Ok(&b""[..]));
+        assert_eq!(read(b"123"), Err(Fault::Short("name")));
+        assert_eq!(read(b"1234\0"), Err(Fault::Wrong("name")));
+        assert_eq!(read(b"1x"), Err(Fault::Wrong("name")));
     }
 
     #[test]

@@ -20,10 +20,7 @@ pub(super) static DISSECTOR: Dissector = Dissector {
 const PORTS: [u16; 5] = [7075, 54_000, 17_075, 44_000, 7076];
 
 fn probe(speech: &Speech<'_>) -> Verdict {
-    let reader = match speech.transport {
-        Transport::Tcp => Reader::open(speech.bytes),
-        Transport::Udp => Reader::whole(speech.bytes),
-    };
+    let reader = speech.reader();
     header(reader)?;
     Ok(if speech.on_ports(&PORTS) {
         Finding::default()

@@ -1,5 +1,5 @@
-//! Cassandra: the native protocol (Apache Cassandra, `native_protocol_v1.spec` to `v5.spec`, section
-//! 2 and 4), and what its nodes begin with among themselves.
+//! Cassandra: the native protocol (Apache Cassandra, `native_protocol_v1.spec` to `v5.spec`,
+//! section 2 and 4), and what its nodes begin with among themselves.
 
 use crate::inspect::{
     Label,

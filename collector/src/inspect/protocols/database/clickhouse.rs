@@ -1,9 +1,10 @@
-//! ClickHouse's native protocol (ClickHouse documentation, "Native protocol", client and server): the
-//! greeting of either side, numbers of seven bits a byte, strings behind their lengths.
+//! ClickHouse's native protocol (ClickHouse documentation, "Native protocol", client and server):
+//! the greeting of either side, numbers of seven bits a byte, strings behind their lengths.
 
 use crate::inspect::{
     Label,
-    reader::{Fault, Reader},
+    protocols::{text, varint::varint},
+    reader::Reader,
     registry::{Dissector, Finding, Speech, Transport, Verdict},
 };
 
@@ -18,8 +19,10 @@ pub(super) static DISSECTOR: Dissector = Dissector {
 
 const PORT: u16 = 9000;
 const HELLO: u8 = 0;
+/// Three bytes hold any version and revision.
+const LONGEST_NUMBER: u32 = 3;
 /// The revisions since the protocol's first and for a long while.
-const REVISIONS: std::ops::RangeInclusive<u32> = 50_000..=59_999;
+const REVISIONS: std::ops::RangeInclusive<u64> = 50_000..=59_999;
 
 fn probe(speech: &Speech<'_>) -> Verdict {
     let mut reader = Reader::open(speech.bytes);
@@ -27,35 +30,24 @@ fn probe(speech: &Speech<'_>) -> Verdict {
     let length = usize::from(reader.u8("name")?);
     Reader::require((4..=100).contains(&length), "name")?;
     let name = reader.take(length, "name")?;
-    let text = name.iter().all(|b| *b == b' ' || b.is_ascii_graphic());
-    Reader::require(text, "name")?;
-    let major = number(&mut reader, "major version")?;
-    let minor = number(&mut reader, "minor version")?;
-    let revision = number(&mut reader, "revision")?;
+    Reader::require(text::printable(name), "name")?;
+    let major = varint(&mut reader, LONGEST_NUMBER, "major version")?;
+    let minor = varint(&mut reader, LONGEST_NUMBER, "minor version")?;
+    let revision = varint(&mut reader, LONGEST_NUMBER, "revision")?;
     Reader::require(major < 100 && minor < 0x1_0000, "version")?;
     Reader::require(REVISIONS.contains(&revision), "revision")?;
     Ok(Finding::certain_if(length >= 8 || speech.on_port(PORT)))
 }
 
-/// Of at most three bytes, the least significant first.
-fn number(reader: &mut Reader<'_>, part: &'static str) -> Result<u32, Fault> {
-    let mut number = 0;
-    for shift in [0, 7, 14] {
-        let byte = reader.u8(part)?;
-        number |= u32::from(byte & 0x7f) << shift;
-        if byte & 0x80 == 0 {
-            return Ok(number);
-        }
-    }
-    Err(Fault::Wrong(part))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::inspect::tests::{
-        Talk,
-        Turn::{Opener, Responder},
+    use crate::inspect::{
+        reader::Fault,
+        tests::{
+            Talk,
+            Turn::{Opener, Responder},
+        },
     };
 
     /// Both sides greet.

@@ -16,6 +16,10 @@ pub(super) static DISSECTOR: Dissector = Dissector {
     talks: tests::TALKS,
 };
 
+/// Registered, and those that Db2 and Derby take.
+const PORTS: [u16; 5] = [446, 447, 448, 50_000, 1527];
+/// The exchange of server attributes, and its reply.
+const OPENING: [u16; 2] = [0x1041, 0x1443];
 const MAGIC: u8 = 0xd0;
 /// Of the two headers' lengths.
 const DIFFERENCE: u16 = 6;
@@ -34,7 +38,9 @@ fn probe(speech: &Speech<'_>) -> Verdict {
     let code = reader.u16("code point")?;
     // Commands, replies and objects.
     Reader::require(matches!(code >> 8, 0x0c..=0x24), "code point")?;
-    Ok(Finding::default())
+    let opens = OPENING.contains(&code);
+    // A client may have taken 50000 for its own.
+    Ok(Finding::certain_if(opens || PORTS.contains(&speech.port)))
 }
 
 #[cfg(test)]
@@ -63,5 +69,13 @@ mod tests {
         let bytes = b"\0\x12\xd0\x41\0\x01\0\x0d\x10\x41";
         let judged = probe(&Speech::stream(50_000, bytes, false)).unwrap_err();
         assert_eq!(judged, Fault::Wrong("lengths"));
+    }
+
+    #[test]
+    fn away_from_its_ports_only_the_exchange_of_attributes_is_certain() {
+        let likely = |port, bytes| probe(&Speech::stream(port, bytes, false)).unwrap().likely;
+        let statement = b"\0\x12\xd0\x41\0\x01\0\x0c\x20\x0b";
+        assert!(likely(40_000, statement) && !likely(50_000, statement));
+        assert!(!likely(40_000, b"\0\x12\xd0\x41\0\x01\0\x0c\x10\x41"));
     }
 }

@@ -1,5 +1,5 @@
-//! Firebird and InterBase by the client's first packet (Firebird, "Wire Protocol", `op_connect`): words
-//! of four bytes for the operation, what is to be attached, and the versions.
+//! Firebird and InterBase by the client's first packet (Firebird, "Wire Protocol", `op_connect`):
+//! words of four bytes for the operation, what is to be attached, and the versions.
 
 use crate::inspect::{
     Label,

@@ -1,5 +1,5 @@
-//! Memcached (memcached, `doc/protocol.txt` and "Binary Protocol"): commands and answers of a line, or
-//! a binary header; over UDP behind a header of eight bytes.
+//! Memcached (memcached, `doc/protocol.txt` and "Binary Protocol"): commands and answers of a line,
+//! or a binary header; over UDP behind a header of eight bytes.
 
 use crate::inspect::{
     Label,

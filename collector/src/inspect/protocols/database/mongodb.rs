@@ -1,8 +1,10 @@
 //! MongoDB (MongoDB Wire Protocol, "Standard Message Header" and "Opcodes"): length, identifiers,
-//! opcode, and what the opcode's message begins with. Integers begin with the least significant byte.
+//! opcode, and what the opcode's message begins with. Integers begin with the least significant
+//! byte.
 
 use crate::inspect::{
     Label,
+    protocols::text,
     reader::{Fault, Reader},
     registry::{Dissector, Finding, Speech, Transport, Verdict},
 };
@@ -53,16 +55,8 @@ fn message(reader: &mut Reader<'_>) -> Result<(), Fault> {
 /// Flags, and the name of the collection: database, dot, collection.
 fn query(reader: &mut Reader<'_>) -> Result<(), Fault> {
     Reader::require(reader.u32_le("flags")? <= 0xff, "flags")?;
-    for _ in 0..128 {
-        match reader.u8("collection")? {
-            b'.' => return Ok(()),
-            byte => Reader::require(
-                byte == b' ' || byte.is_ascii_graphic() || byte > 0x7f,
-                "collection",
-            )?,
-        }
-    }
-    Err(Fault::Wrong("collection"))
+    let fits = |byte: u8| !byte.is_ascii_control();
+    text::before(reader, b'.', 128, "collection", fits).map(|_| ())
 }
 
 /// The message's own opcode, its size, and how it is compressed.

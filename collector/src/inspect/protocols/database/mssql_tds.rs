@@ -1,9 +1,11 @@
-//! Tabular Data Stream of SQL Server and Sybase: packet header and pre-login (MS-TDS, section 2.2.3.1
-//! and 2.2.6.5), login of version 7 (2.2.6.4) and of versions 4.2 and 5 (TDS 5.0 Functional
-//! Specification, "Login Record"); and the browser of SQL Server's instances (MC-SQLR, section 2.2).
+//! Tabular Data Stream of SQL Server and Sybase: packet header and pre-login (MS-TDS, section
+//! 2.2.3.1 and 2.2.6.5), login of version 7 (2.2.6.4) and of versions 4.2 and 5 (TDS 5.0 Functional
+//! Specification, "Login Record"); and the browser of SQL Server's instances (MC-SQLR, section
+//! 2.2).
 
 use crate::inspect::{
     Label,
+    protocols::text::printable,
     reader::{Fault, Reader},
     registry::{Dissector, Finding, Speech, Transport, Verdict},
 };
@@ -88,8 +90,7 @@ fn login(reader: &mut Reader<'_>) -> Result<(), Fault> {
         let used = usize::from(reader.u8(part)?);
         let text = field.get(..used).ok_or(Fault::Wrong(part))?;
         let rest = field.get(used..).unwrap_or_default();
-        let formed = text.iter().all(|b| *b == b' ' || b.is_ascii_graphic());
-        Reader::require(formed && rest.iter().all(|b| *b == 0), part)?;
+        Reader::require(printable(text) && rest.iter().all(|b| *b == 0), part)?;
     }
     Ok(())
 }
@@ -114,7 +115,8 @@ fn browser(speech: &Speech<'_>) -> Verdict {
     }
     Reader::require(speech.port == BROWSER, "port")?;
     let name = reader.rest();
-    let named = matches!(name, [text @ .., 0] if text.iter().all(u8::is_ascii_graphic));
+    let named =
+        matches!(name, [text @ .., 0] if !text.is_empty() && text.iter().all(u8::is_ascii_graphic));
     let formed = match kind {
         2 | 3 => name.is_empty(),
         4 => named && name.len() <= 33,
@@ -193,5 +195,6 @@ mod tests {
     fn a_request_to_the_browser_is_not_sought_elsewhere() {
         assert!(probe(&Speech::datagram(1434, b"\x03")).unwrap().likely);
         assert!(probe(&Speech::datagram(1435, b"\x03")).is_err());
+        assert!(probe(&Speech::datagram(1434, b"\x04\0")).is_err());
     }
 }

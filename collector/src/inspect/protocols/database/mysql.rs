@@ -3,6 +3,7 @@
 
 use crate::inspect::{
     Label,
+    protocols::text,
     reader::{Fault, Reader},
     registry::{Dissector, Finding, Speech, Transport, Verdict},
 };
@@ -42,8 +43,7 @@ fn greeting(packet: &mut Reader<'_>, on_port: bool) -> Verdict {
             let code = packet.u16_le("error code")?;
             Reader::require((1000..=4999).contains(&code), "error code")?;
             let message = packet.take(8, "error message")?;
-            let text = message.iter().all(|b| *b == b' ' || b.is_ascii_graphic());
-            Reader::require(text, "error message")?;
+            Reader::require(text::printable(message), "error message")?;
             return Ok(Finding::certain_if(on_port));
         }
         9 | 10 => {}
@@ -59,13 +59,7 @@ fn greeting(packet: &mut Reader<'_>, on_port: bool) -> Verdict {
 fn server_version(packet: &mut Reader<'_>) -> Result<(), Fault> {
     let part = "server version";
     Reader::require(packet.u8(part)?.is_ascii_digit(), part)?;
-    for at in 0..100 {
-        match packet.u8(part)? {
-            0 => return Reader::require(at >= 3, part),
-            byte => Reader::require(byte == b' ' || byte.is_ascii_graphic(), part)?,
-        }
-    }
-    Err(Fault::Wrong(part))
+    Reader::require(packet.string(99, part)?.len() >= 3, part)
 }
 
 /// Capabilities, largest packet, character set and reserved bytes, of which MariaDB uses the last.

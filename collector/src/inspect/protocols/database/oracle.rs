@@ -1,5 +1,6 @@
-//! Oracle Net by the packets of its Transparent Network Substrate (Oracle Net Services; described by
-//! Wireshark's wiki, "TNS"): a header of eight bytes, and the connect data in parentheses.
+//! Oracle Net by the packets of its Transparent Network Substrate. The vendor publishes no
+//! description; the rules rest on the header of eight bytes, the versions in use, and the connect
+//! data in parentheses.
 
 use crate::inspect::{
     Label,

@@ -1,8 +1,10 @@
-//! PostgreSQL (PostgreSQL documentation, "Frontend/Backend Protocol", "Message Formats"): the client's
-//! first message, which has a length and a version or a request code, and the server's authentication.
+//! PostgreSQL (PostgreSQL documentation, "Frontend/Backend Protocol", "Message Formats"): the
+//! client's first message, which has a length and a version or a request code, and the server's
+//! authentication.
 
 use crate::inspect::{
     Label,
+    protocols::text,
     reader::{Fault, Reader},
     registry::{Dissector, Finding, Speech, Transport, Verdict},
 };
@@ -52,16 +54,9 @@ fn startup(reader: &mut Reader<'_>) -> Result<(), Fault> {
 }
 
 fn parameter(reader: &mut Reader<'_>) -> Result<(), Fault> {
-    for at in 0..64 {
-        match reader.u8("parameter")? {
-            0 => return Reader::require(at >= 4, "parameter"),
-            byte => Reader::require(
-                matches!(byte, b'a'..=b'z' | b'A'..=b'Z' | b'_' | b'.'),
-                "parameter",
-            )?,
-        }
-    }
-    Err(Fault::Wrong("parameter"))
+    let fits = |byte: u8| byte.is_ascii_alphabetic() || matches!(byte, b'_' | b'.');
+    let name = text::before(reader, 0, 64, "parameter", fits)?;
+    Reader::require(name.len() >= 4, "parameter")
 }
 
 /// Authentication, or an error, which begins with its severity.
@@ -92,13 +87,9 @@ fn server(reader: &mut Reader<'_>) -> Result<(), Fault> {
 
 /// Capital letters, and NUL.
 fn word(reader: &mut Reader<'_>) -> Result<(), Fault> {
-    for at in 0..16 {
-        match reader.u8("severity")? {
-            0 => return Reader::require(at >= 3, "severity"),
-            byte => Reader::require(byte.is_ascii_uppercase() || byte > 0x7f, "severity")?,
-        }
-    }
-    Err(Fault::Wrong("severity"))
+    let fits = |byte: u8| byte.is_ascii_uppercase() || !byte.is_ascii();
+    let severity = text::before(reader, 0, 16, "severity", fits)?;
+    Reader::require(severity.len() >= 3, "severity")
 }
 
 #[cfg(test)]

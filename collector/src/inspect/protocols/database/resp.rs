@@ -3,6 +3,7 @@
 
 use crate::inspect::{
     Label,
+    protocols::text,
     reader::{Fault, Reader},
     registry::{Dissector, Finding, Speech, Transport, Verdict},
 };
@@ -63,8 +64,7 @@ fn command(reader: &mut Reader<'_>) -> Result<(), Fault> {
         .fold(0, |length, digit| length * 10 + usize::from(digit - b'0'));
     Reader::require((1..=64).contains(&length), "string")?;
     let name = reader.take(length, "command")?;
-    let text = name.iter().all(|b| *b == b' ' || b.is_ascii_graphic());
-    Reader::require(text, "command")?;
+    Reader::require(text::printable(name), "command")?;
     reader.magic(b"\r\n", "end of string")
 }
 

@@ -1,5 +1,5 @@
-//! Alibaba Cloud's security agent: frames of a magic number and a length, least significant byte first,
-//! which both sides' messages follow.
+//! Alibaba Cloud's security agent. The vendor publishes no description; the rule rests on the magic
+//! number of a frame and the length behind it, least significant byte first.
 
 use crate::inspect::{
     Label,

@@ -1,5 +1,5 @@
-//! Avast: frames with a magic number and the length of each, that number included, with which its
-//! programs speak to the vendor.
+//! Avast: frames with which its programs speak to the vendor. No description is published; the rule
+//! rests on the magic number of a frame, its length, that number included, and a version.
 
 use crate::inspect::{
     Label,

@@ -1,5 +1,5 @@
-//! BJNP, Canon's protocol for printers and scanners (reverse-engineered for CUPS and SANE): a magic
-//! number for each kind of device, and the length of what follows.
+//! BJNP, Canon's protocol for printers and scanners. The vendor publishes no description; the rule
+//! rests on the magic number of each kind of device and the length of what follows the header.
 
 use crate::inspect::{
     Label,

@@ -1,5 +1,6 @@
-//! Dropbox's discovery of other installations in a local network: an object in JSON that names the
-//! host, its version and the port (Dropbox help centre, "LAN sync").
+//! Dropbox's discovery of other installations in a local network. The vendor publishes no
+//! description; the rule rests on the object in JSON that is sent, by the names of three of its
+//! members.
 
 use crate::inspect::{
     Label,

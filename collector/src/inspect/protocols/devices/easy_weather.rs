@@ -1,9 +1,9 @@
-//! Weather stations of Fine Offset (EasyWeather, Ecowitt): commands between two bytes of ones and a sum
-//! of all bytes between (Ecowitt, "Data exchange API").
+//! Weather stations of Fine Offset (EasyWeather, Ecowitt): commands between two bytes of ones and a
+//! sum of all bytes between (Ecowitt, "Data exchange API").
 
 use crate::inspect::{
     Label,
-    reader::{Fault, Reader},
+    reader::Reader,
     registry::{Dissector, Finding, Speech, Transport, Verdict},
 };
 
@@ -17,10 +17,7 @@ pub(super) static DISSECTOR: Dissector = Dissector {
 };
 
 fn probe(speech: &Speech<'_>) -> Verdict {
-    let mut reader = match speech.transport {
-        Transport::Udp => Reader::whole(speech.bytes),
-        Transport::Tcp => Reader::open(speech.bytes),
-    };
+    let mut reader = speech.reader();
     reader.magic(&[0xff, 0xff], "header")?;
     let body = reader.rest();
     let command = reader.u8("command")?;
@@ -38,8 +35,10 @@ fn probe(speech: &Speech<'_>) -> Verdict {
     let sum = said.iter().fold(0_u8, |sum, byte| sum.wrapping_add(*byte));
     Reader::require(body.get(size - 1).is_none_or(|last| *last == sum), "sum")?;
     if body.len() < size {
-        return Err(Fault::Short("sum"));
+        return Err(reader.short("sum"));
     }
+    let whole = speech.transport == Transport::Tcp || body.len() == size;
+    Reader::require(whole, "size")?;
     // A command alone is four bytes: any sum of two numbers would do elsewhere.
     let long = size > 8 || speech.on_ports(&[45_000, 46_000, 59_387]);
     Reader::require(long, "port")?;
@@ -67,5 +66,11 @@ mod tests {
     fn a_wrong_sum_is_not_a_weather_station() {
         assert!(probe(&Speech::datagram(46_000, b"\xff\xff\x12\x03\x16")).is_err());
         assert!(probe(&Speech::datagram(40_000, b"\xff\xff\x12\x03\x15")).is_err());
+    }
+
+    #[test]
+    fn a_datagram_holds_one_message() {
+        assert!(probe(&Speech::datagram(46_000, b"\xff\xff\x12\x03\x15")).is_ok());
+        assert!(probe(&Speech::datagram(46_000, b"\xff\xff\x12\x03\x15x")).is_err());
     }
 }

@@ -1,6 +1,5 @@
-//! Meraki: what a device sends to its cloud controller and hears from it, datagrams with a magic number
-//! and the length of what follows it, on the port that the vendor names (Meraki's documentation,
-//! "Firewall rules for cloud connectivity").
+//! Meraki: what a device sends to its cloud controller and hears from it. The vendor names the port
+//! and publishes no description; the rule rests on the datagrams' magic number there.
 
 use crate::inspect::{
     Label,

@@ -1,6 +1,6 @@
 //! Nest's log sink, which its smoke detectors and thermostats report to over Weave: messages behind
-//! their length, with the sender's number, which begins with Nest's own prefix of hardware addresses
-//! (OpenWeave, "Weave message layer"; IEEE's registry of prefixes).
+//! their length, with the sender's number, which begins with Nest's own prefix of hardware
+//! addresses (OpenWeave, "Weave message layer"; IEEE's registry of prefixes).
 
 use crate::inspect::{
     Label,

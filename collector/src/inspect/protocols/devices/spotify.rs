@@ -1,6 +1,6 @@
 //! Spotify's own protocols: the search for devices in a local network, and the client's hello to an
-//! access point, whose size counts itself and whose first member says what the client is (published by
-//! librespot, "Authentication").
+//! access point. The vendor publishes no description; the rules rest on the search's magic number,
+//! and on the hello's version, its size, and its first member, which says what the client is.
 
 use crate::inspect::{
     Label,

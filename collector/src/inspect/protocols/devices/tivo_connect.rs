@@ -18,10 +18,7 @@ pub(super) static DISSECTOR: Dissector = Dissector {
 
 fn probe(speech: &Speech<'_>) -> Verdict {
     const LONGEST: u32 = 4096;
-    let mut reader = match speech.transport {
-        Transport::Udp => Reader::whole(speech.bytes),
-        Transport::Tcp => Reader::open(speech.bytes),
-    };
+    let mut reader = speech.reader();
     if speech.transport == Transport::Tcp {
         let length = reader.u32("length")?;
         Reader::require((1..=LONGEST).contains(&length), "length")?;

@@ -1,5 +1,6 @@
-//! TP-Link's Smart Home Protocol: a command in JSON, each byte of which hides the next (published by
-//! SoftScheck, "Reverse engineering the TP-Link HS110"); over TCP behind its length.
+//! TP-Link's Smart Home Protocol: a command in JSON, each byte of which hides the next; over TCP
+//! behind its length. The vendor publishes no description; the rule rests on how a command begins:
+//! a brace, a quoted name and a colon.
 
 use crate::inspect::{
     Label,
@@ -21,10 +22,7 @@ const ENOUGH: usize = 24;
 
 fn probe(speech: &Speech<'_>) -> Verdict {
     const LONGEST: u32 = 1 << 16;
-    let mut reader = match speech.transport {
-        Transport::Udp => Reader::whole(speech.bytes),
-        Transport::Tcp => Reader::open(speech.bytes),
-    };
+    let mut reader = speech.reader();
     if speech.transport == Transport::Tcp {
         let length = reader.u32("length")?;
         Reader::require((4..LONGEST).contains(&length), "length")?;

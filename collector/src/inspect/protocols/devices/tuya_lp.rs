@@ -1,5 +1,6 @@
-//! Tuya's local protocol: frames between a prefix and a suffix, in versions up to 3.4 and from 3.5 on
-//! (published by tinytuya, "Tuya protocol").
+//! Tuya's local protocol, in versions up to 3.4 and from 3.5 on. The vendor publishes no
+//! description; the rule rests on the prefix of a frame, which either has its own of, and the
+//! bounds of its command and length.
 
 use crate::inspect::{
     Label,
@@ -18,10 +19,7 @@ pub(super) static DISSECTOR: Dissector = Dissector {
 
 fn probe(speech: &Speech<'_>) -> Verdict {
     const LONGEST: u32 = 4096;
-    let mut reader = match speech.transport {
-        Transport::Udp => Reader::whole(speech.bytes),
-        Transport::Tcp => Reader::open(speech.bytes),
-    };
+    let mut reader = speech.reader();
     let newer = match reader.u32("prefix")? {
         0x0000_55aa => false,
         0x0000_6699 => true,

@@ -1,5 +1,6 @@
-//! Ubiquiti's discovery protocol, versions 1 and 2: records of type, length and value fill the
-//! datagram; a search has none (published by the author of the `ubnt-discover` tools).
+//! Ubiquiti's discovery protocol, versions 1 and 2. The vendor publishes no description; the rule
+//! rests on the records of type, length and value that fill a datagram on its port; a search has
+//! none.
 
 use crate::inspect::{
     Label,
@@ -26,14 +27,15 @@ fn probe(speech: &Speech<'_>) -> Verdict {
     let command = reader.u8("command")?;
     Reader::require(command <= 11, "command")?;
     let mut records = reader.part16("records")?;
-    // Some versions pad a search.
     let searches = records.at_end();
     while !records.at_end() {
         records.u8("type")?;
         let mut value = records.part16("value")?;
         value.take(value.rest().len(), "value")?;
     }
-    Reader::require(searches || reader.at_end(), "length")?;
+    // Some versions pad a search with zeros.
+    let padded = searches && reader.rest().iter().all(|byte| *byte == 0);
+    Reader::require(padded || reader.at_end(), "length")?;
     Ok(Finding::default())
 }
 
@@ -60,5 +62,7 @@ mod tests {
         assert!(probe(&Speech::datagram(10_001, answer)).is_ok());
         assert!(probe(&Speech::datagram(10_002, answer)).is_err());
         assert!(probe(&Speech::datagram(10_001, &answer[..10])).is_err());
+        assert!(probe(&Speech::datagram(10_001, b"\x01\0\0\0\0\0")).is_ok());
+        assert!(probe(&Speech::datagram(10_001, b"\x01\0\0\0\0\x01")).is_err());
     }
 }

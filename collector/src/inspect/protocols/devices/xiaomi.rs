@@ -1,5 +1,6 @@
-//! Xiaomi's push service (MiPush): frames with a magic number, version and length around messages in
-//! protocol buffers. The client's first one names the device, as a user agent would.
+//! Xiaomi's push service (MiPush): frames around messages in protocol buffers. The vendor publishes
+//! no description; the rule rests on the magic number, version and length of a frame. The client's
+//! first one names the device, as a user agent would.
 
 use crate::inspect::{
     Label, Sensitive,

@@ -1,5 +1,6 @@
-//! Among Us: the greeting of its transport, Hazel, with the client's version and the player's name
-//! (Hazel-Networking's source; the protocol that the game's server Impostor documents).
+//! Among Us: the greeting of its transport, Hazel, with the client's version and the player's name.
+//! The game's protocol is not published; the rule rests on the layout of Hazel's public source and
+//! on the game's first message.
 
 use crate::inspect::{
     Label,

@@ -1,5 +1,6 @@
-//! Armagetron Advanced: a datagram is filled with messages, each a descriptor, a number and its length
-//! in words, and ends with its sender (the game's `nNetwork`); on the ports that its servers take.
+//! Armagetron Advanced: a datagram is filled with messages, each a descriptor, a number and its
+//! length in words, and ends with its sender; on the ports that its servers take. There is no
+//! specification; the rule rests on the layout that the game's public source (`nNetwork`) writes.
 
 use crate::inspect::{
     Label,

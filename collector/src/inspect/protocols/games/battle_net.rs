@@ -1,6 +1,6 @@
-//! Games of Blizzard's classic Battle.net: the chat server's first message, which names platform and
-//! product backwards, and the games of Warcraft III in a local network (BnetDocs, "SID_AUTH_INFO" and
-//! "W3GS").
+//! Games of Blizzard's classic Battle.net: the chat server's first message, which names platform
+//! and product backwards, and the games of Warcraft III in a local network. The vendor publishes no
+//! description; the rules rest on the fixed bytes and the products' names that clients send.
 
 use crate::inspect::{
     Label,

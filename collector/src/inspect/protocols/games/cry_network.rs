@@ -1,5 +1,6 @@
-//! CryNetwork: a client's request for a connection, which gives the versions of its build and of the
-//! protocol, four bytes each (CryEngine's source, `FrameTypes` and the set-up of a connection).
+//! CryNetwork: a client's request for a connection, which gives the versions of its build and of
+//! the protocol, four bytes each. There is no specification; the rule rests on the sizes of the
+//! request's fields.
 
 use crate::inspect::{
     Label,

@@ -1,5 +1,5 @@
-//! Dofus 1: a server's greeting, the key that the password is to be hidden with (published by the
-//! game's emulators).
+//! Dofus 1: a server's greeting, the key that the password is to be hidden with. The vendor
+//! publishes no description; the rule rests on the greeting's two letters and the form of the key.
 
 use crate::inspect::{
     Label,

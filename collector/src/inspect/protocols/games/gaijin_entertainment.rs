@@ -1,5 +1,6 @@
-//! Gaijin Entertainment: what its games count and send to the publisher, in the line format of statsd
-//! with tags: which environment, circuit and application it comes from.
+//! Gaijin Entertainment: what its games count and send to the publisher, in the line format of
+//! statsd with tags. The vendor publishes no description; the rule rests on the tags that tell
+//! which environment, circuit and application it comes from.
 
 use crate::inspect::{
     Label,

@@ -1,5 +1,6 @@
-//! Genshin Impact: the twenty bytes with which its connections over KCP are opened, granted and closed
-//! (published by the authors of the game's servers).
+//! Genshin Impact: the twenty bytes with which its connections over KCP are opened, granted and
+//! closed. The vendor publishes no description; the rule rests on the magic numbers at the
+//! beginning and the end of them.
 
 use crate::inspect::{
     Label,

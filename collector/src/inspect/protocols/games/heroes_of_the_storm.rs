@@ -1,6 +1,6 @@
-//! Heroes of the Storm: datagrams with a check of fourteen bytes, zero until keys are agreed upon, and
-//! a type, on the ports that Blizzard names for its games (support article "Configuring router and
-//! firewall ports").
+//! Heroes of the Storm: datagrams with a check of fourteen bytes, zero until keys are agreed upon,
+//! and a type, on the ports of Blizzard's games. The vendor publishes no description; the rule
+//! rests on those zeros and types.
 
 use crate::inspect::{
     Label,

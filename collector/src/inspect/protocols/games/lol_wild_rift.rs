@@ -1,6 +1,6 @@
-//! League of Legends: Wild Rift. Its transport opens with a synchronising message that names its
-//! version; of the encrypted handshake only the kind of each side's message is in clear, so one alone
-//! is no proof.
+//! League of Legends: Wild Rift. The vendor publishes no description; the rules rest on the message
+//! that its transport is synchronised by, and on the kinds and lengths of the encrypted handshake's
+//! messages, of which one alone is no proof.
 
 use crate::inspect::{
     Label,

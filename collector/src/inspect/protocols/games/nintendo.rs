@@ -1,5 +1,5 @@
-//! Nintendo's Pia, over which its consoles play with each other: a magic number and the version
-//! (NintendoClients' wiki, "Pia protocol").
+//! Nintendo's Pia, over which its consoles play with each other. The vendor publishes no
+//! description; the rule rests on the magic number of a message and the version behind it.
 
 use crate::inspect::{
     Label,

@@ -1,5 +1,6 @@
-//! Path of Exile: a client's login, with its version and the account's name behind its length, on the
-//! ports of the login and of the game servers (Grinding Gear Games' support article).
+//! Path of Exile: a client's login, with its version and the account's name behind its length, on
+//! the ports of the login and of the game servers. The vendor publishes no description; the rule
+//! rests on the login's layout.
 
 use crate::inspect::{
     Label,

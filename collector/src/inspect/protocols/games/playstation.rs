@@ -1,5 +1,6 @@
-//! PlayStation: the search for consoles in a local network and their answers (Sony's device discovery
-//! protocol, as Remote Play speaks it), in the style of HTTP over UDP.
+//! PlayStation: the search for consoles in a local network and their answers, in the style of HTTP
+//! over UDP. The vendor publishes no description; the rule rests on the methods and on the header
+//! that gives the discovery protocol's version.
 
 use crate::inspect::{
     Label,

@@ -1,6 +1,6 @@
-//! RakNet: messages outside of a connection bear sixteen fixed bytes (RakNet's source,
-//! `OFFLINE_MESSAGE_DATA_ID`; the same in the published protocol of Minecraft for handhelds). Within
-//! one, datagrams are numbered, and their frames fill them to the last byte.
+//! RakNet: messages outside of a connection bear sixteen fixed bytes (`OFFLINE_MESSAGE_DATA_ID` of
+//! its public source; there is no specification). Within one, datagrams are numbered, and their
+//! frames fill them to the last byte.
 
 use crate::inspect::{
     Label,

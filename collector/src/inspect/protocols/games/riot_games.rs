@@ -1,6 +1,6 @@
-//! Riot Games: the probes that its clients measure the way to its servers with, and the handshake of
-//! League of Legends, whose transport descends from ENet 1.2: the server's messages begin with the
-//! number that the client gave to the connection.
+//! Riot Games: the probes that its clients measure the way to its servers with, and the handshake
+//! of League of Legends, whose transport descends from ENet 1.2. The vendor publishes no
+//! description; the rules rest on the lengths of both and on their fixed bytes.
 
 use crate::inspect::{
     Label,

@@ -1,4 +1,5 @@
-//! Queries of game servers as Valve's engines answer them (Valve's developer wiki, "Server queries").
+//! Queries of game servers as Valve's engines answer them (Valve's developer wiki, "Server
+//! queries").
 
 use crate::inspect::{
     Label,

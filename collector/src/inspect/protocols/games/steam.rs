@@ -1,6 +1,6 @@
 //! Steam: its client's connections to a connection manager, whose messages bear `VT01` over TCP and
-//! `VS01` over UDP (SteamKit's description of the protocol), and the search for other clients in a
-//! local network (Valve's in-home streaming).
+//! `VS01` over UDP, and the search for other clients in a local network. The vendor publishes no
+//! description; the rules rest on those magic numbers.
 
 use crate::inspect::{
     Label,

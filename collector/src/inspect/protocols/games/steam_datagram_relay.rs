@@ -1,5 +1,5 @@
-//! Steam Datagram Relay: a client's pings of the relays, each a message in protocol buffers behind its
-//! number and length, padded with zeros so that no answer is longer than the question (Valve's
+//! Steam Datagram Relay: a client's pings of the relays, each a message in protocol buffers behind
+//! its number and length, padded with zeros so that no answer is longer than the question (Valve's
 //! GameNetworkingSockets).
 
 use crate::inspect::{

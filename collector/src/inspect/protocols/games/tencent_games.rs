@@ -1,5 +1,6 @@
-//! Games of Tencent: the header of its gateway's protocol (TConnD, TGCP), with which its mobile
-//! games begin a connection: magic number, version, oldest version understood, and command.
+//! Games of Tencent: the header of its gateway's protocol, with which its mobile games begin a
+//! connection. The vendor publishes no description; the rule rests on the magic number, two
+//! versions of which one bounds the other, and the commands in use.
 
 use crate::inspect::{
     Label,
@@ -17,10 +18,7 @@ pub(super) static DISSECTOR: Dissector = Dissector {
 };
 
 fn probe(speech: &Speech<'_>) -> Verdict {
-    let mut reader = match speech.transport {
-        Transport::Tcp => Reader::open(speech.bytes),
-        Transport::Udp => Reader::whole(speech.bytes),
-    };
+    let mut reader = speech.reader();
     reader.magic(b"\x33\x66\0", "magic")?;
     let version = reader.u8("version")?;
     Reader::require((1..=0x20).contains(&version), "version")?;

@@ -1,5 +1,5 @@
-//! Toca Boca's games, by the transport that they are played over: Photon Realtime, whose datagrams are
-//! filled with commands (Exit Games' description of its protocol and ports).
+//! Toca Boca's games, by the transport that they are played over: Photon Realtime, whose datagrams
+//! are filled with commands (Exit Games' description of its protocol and ports).
 
 use crate::inspect::{
     Label,

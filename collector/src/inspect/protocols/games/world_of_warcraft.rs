@@ -1,6 +1,6 @@
-//! World of Warcraft: the text with which both sides open a connection to a realm, behind its length,
-//! and the client's challenge to the server of logins, which names the game backwards (published by
-//! the WoWDev wiki).
+//! World of Warcraft: the text with which both sides open a connection to a realm, behind its
+//! length, and the client's challenge to the server of logins, which names the game. The vendor
+//! publishes no description; the rules rest on that text and that name.
 
 use crate::inspect::{
     Label,

@@ -1,5 +1,5 @@
-//! Yojimbo and its transport netcode: a request for a connection (netcode's `STANDARD.md`, "Connection
-//! request packet").
+//! Yojimbo and its transport netcode: a request for a connection (netcode's `STANDARD.md`,
+//! "Connection request packet").
 
 use crate::inspect::{
     Label,

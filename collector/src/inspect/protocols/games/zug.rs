@@ -1,4 +1,5 @@
-//! Zug, a consensus protocol: datagrams begin with the network's name and its version.
+//! Zug, a consensus protocol. No description of its datagrams is published; the rule rests on the
+//! magic number that they begin with.
 
 use crate::inspect::{
     Label,

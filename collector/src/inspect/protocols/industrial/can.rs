@@ -1,4 +1,5 @@
-//! Frames of a controller area network in datagrams that begin with the name of its standard.
+//! Frames of a controller area network in datagrams. No standard describes them; the rule rests on
+//! the name of the network's own (ISO 11898), which they begin with.
 
 use crate::inspect::{
     Label,

@@ -1,4 +1,5 @@
-//! Saia's Ether-S-Bus: the telegram's own length comes first and a check sum of all of it last.
+//! Saia's Ether-S-Bus: the telegram's own length comes first and a check sum of all of it last. The
+//! vendor publishes no description; the rule rests on these two.
 
 use crate::inspect::{
     Label,

@@ -1,4 +1,5 @@
-//! Saia's Ether-S-I/O, which writes its name first.
+//! Saia's Ether-S-I/O. The vendor publishes no description; the rule rests on the name that a
+//! telegram begins with.
 
 use crate::inspect::{
     Label,

@@ -1,5 +1,6 @@
 //! EtherNet/IP (ODVA, The CIP Networks Library, volume 2, section 2-3): the encapsulation's
-//! command, its length and options that are 0.
+//! command, its length and options that are 0. Away from its ports a session has to be opened over
+//! TCP, whose request is of one length; elsewhere all but the command may be 0.
 
 use crate::inspect::{
     Label,
@@ -16,6 +17,9 @@ pub(super) static DISSECTOR: Dissector = Dissector {
     talks: tests::TALKS,
 };
 
+const PORTS: [u16; 2] = [44_818, 2222];
+const REGISTER_SESSION: u16 = 0x65;
+
 fn probe(speech: &Speech<'_>) -> Verdict {
     let mut reader = speech.reader();
     let command = reader.u16_le("command")?;
@@ -28,9 +32,10 @@ fn probe(speech: &Speech<'_>) -> Verdict {
     Reader::require(reader.u32_le("status")? <= 0x6a, "status")?;
     reader.u64("context")?;
     Reader::require(reader.u32("options")? == 0, "options")?;
-    let whole = speech.transport == Transport::Tcp || reader.rest().len() == length;
-    Reader::require(whole, "length")?;
-    Ok(Finding::default())
+    let stream = speech.transport == Transport::Tcp;
+    Reader::require(stream || reader.rest().len() == length, "length")?;
+    let opens = stream && (command, length) == (REGISTER_SESSION, 4);
+    Ok(Finding::certain_if(opens || speech.on_ports(&PORTS)))
 }
 
 #[cfg(test)]
@@ -65,7 +70,7 @@ mod tests {
     fn another_command_or_length_is_not_ethernet_ip() {
         let mut list = [0; 24];
         list[0] = 0x63;
-        assert!(certain(40_000, &list));
+        assert!(certain(44_818, &list) && !certain(40_000, &list));
         list[2] = 1;
         assert!(!certain(44_818, &list));
         assert!(!certain(44_818, &[0; 24]));

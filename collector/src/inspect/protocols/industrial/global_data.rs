@@ -1,5 +1,5 @@
-//! Ethernet Global Data of GE's controllers, on its port: type and version, a producer, and no more
-//! data than an exchange holds.
+//! Ethernet Global Data of GE's controllers. The rule rests on the type and version of a message on
+//! its port, and on the bounds of an exchange's data.
 
 use crate::inspect::{
     Label,

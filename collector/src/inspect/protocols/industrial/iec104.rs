@@ -1,9 +1,9 @@
-//! IEC 60870-5-104 (section 5): on its port by the first frame, elsewhere by a frame that starts,
-//! stops or tests the transfer, of which every bit is fixed.
+//! IEC 60870-5-104 (section 5): by a frame that starts, stops or tests the transfer, of which every
+//! bit is fixed; on its port by any frame, with certainty where data are followed by another frame.
 
 use crate::inspect::{
     Label,
-    reader::Reader,
+    reader::{Fault, Reader},
     registry::{Dissector, Finding, Speech, Transport, Verdict},
 };
 
@@ -17,10 +17,11 @@ pub(super) static DISSECTOR: Dissector = Dissector {
 };
 
 const PORT: u16 = 2404;
+const START: u8 = 0x68;
 
 fn probe(speech: &Speech<'_>) -> Verdict {
     let mut reader = speech.reader();
-    reader.magic(b"\x68", "start")?;
+    reader.magic(&[START], "start")?;
     let length = reader.u8("length")?;
     Reader::require((4..=253).contains(&length), "length")?;
     let [control, second, third, fourth] = reader.u32("control")?.to_be_bytes();
@@ -38,13 +39,26 @@ fn probe(speech: &Speech<'_>) -> Verdict {
         _ => {
             Reader::require(third & 1 == 0 && length > 10, "control")?;
             Reader::require(speech.on_port(PORT), "port")?;
-            Reader::require((1..=127).contains(&reader.u8("type")?), "type")?;
-            reader.u8("number of objects")?;
-            let cause = reader.u8("cause")? & 0x3f;
-            Reader::require((1..=47).contains(&cause), "cause")?;
+            let data = reader.part(usize::from(length) - 4, "data")?;
+            data_unit(data)?;
+            let followed = reader.rest().first() == Some(&START);
+            return Ok(Finding::certain_if(followed));
         }
     }
     Ok(Finding::default())
+}
+
+/// The type of the objects, how many there are, why they are sent (IEC 60870-5-101, section 7.2).
+fn data_unit(mut data: Reader<'_>) -> Result<(), Fault> {
+    let kind = data.u8("type")?;
+    let known = matches!(kind, 1..=21 | 30..=40 | 45..=51 | 58..=64 | 70 | 100..=107 | 110..=113 | 120..=127);
+    Reader::require(known, "type")?;
+    Reader::require(
+        data.u8("number of objects")? & 0x7f != 0,
+        "number of objects",
+    )?;
+    let cause = data.u8("cause")? & 0x3f;
+    Reader::require((1..=47).contains(&cause), "cause")
 }
 
 #[cfg(test)]
@@ -77,6 +91,8 @@ mod tests {
     fn away_from_its_port_only_a_frame_of_fixed_bits_counts() {
         assert!(certain(40_000, b"\x68\x04\x43\0\0\0"));
         assert!(!certain(40_000, b"\x68\x04\x01\0\x42\xb8"));
+        let data = b"\x68\x0e\0\0\0\0F\x01\x04\0\x01\0\0\0\0\0\x68";
+        assert!(certain(2404, data) && !certain(2404, &data[..16]) && !certain(2405, data));
         assert!(!certain(2404, b"\x68\x04\x0f\0\0\0") && !certain(2404, b"\x68\x05\x07\0\0\0"));
     }
 }

@@ -1,5 +1,6 @@
-//! Siemens' S7 protocols, in the first data of a transport connection: S7comm begins with 0x32 and
-//! one of four kinds of message, its successor with 0x72 and a version.
+//! Siemens' S7 protocols, in the first data of a transport connection. The vendor publishes no
+//! description; the rules rest on the first bytes: S7comm begins with 0x32 and one of four kinds of
+//! message, its successor with 0x72 and a version.
 
 use crate::inspect::{
     Label,

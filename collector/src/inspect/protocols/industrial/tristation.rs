@@ -1,5 +1,6 @@
-//! TriStation of Triconex safety controllers, on its port: a message type, a channel, the length of
-//! the data, and a check sum behind them.
+//! TriStation of Triconex safety controllers. The vendor publishes no description; the rule rests
+//! on its port, a message type, a channel, and the length of the data between the header and a
+//! check sum.
 
 use crate::inspect::{
     Label,

@@ -1,5 +1,5 @@
-//! AJP 1.3 between a web server and its servlet container (Apache Tomcat Connectors, "AJPv13 protocol
-//! reference"): magic of the side, length, message code.
+//! AJP 1.3 between a web server and its servlet container (Apache Tomcat Connectors, "AJPv13
+//! protocol reference"): magic of the side, length, message code.
 
 use crate::inspect::{
     Label,

@@ -3,6 +3,7 @@
 
 use crate::inspect::{
     Label,
+    protocols::text::printable,
     reader::{Fault, Reader},
     registry::{Dissector, Finding, Speech, Transport, Verdict},
 };
@@ -70,7 +71,7 @@ fn holds(kind: u16, mut value: Reader<'_>) -> Result<(), Fault> {
 
 /// It ends with NUL.
 fn text(value: Reader<'_>) -> Result<(), Fault> {
-    let ends = matches!(value.rest(), [text @ .., 0] if text.iter().all(|b| *b == b' ' || b.is_ascii_graphic()));
+    let ends = matches!(value.rest(), [said @ .., 0] if printable(said));
     Reader::require(ends, "text")
 }
 

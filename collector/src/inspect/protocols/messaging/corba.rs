@@ -1,5 +1,5 @@
-//! CORBA's remote calls (CORBA 3.3, part 2, section 9.4: GIOP), and their multicast over UDP (section
-//! 11.3: MIOP).
+//! CORBA's remote calls (CORBA 3.3, part 2, section 9.4: GIOP), and their multicast over UDP
+//! (section 11.3: MIOP).
 
 use crate::inspect::{
     Label,

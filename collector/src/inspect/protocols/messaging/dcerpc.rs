@@ -21,6 +21,8 @@ const PROFINET: Label = Label {
     app: "PROFINET_IO",
 };
 
+/// Of the endpoint mapper.
+const MAPPER: u16 = 135;
 /// Of both bytes of a datagram's flags.
 const RESERVED_FLAGS: u16 = 0x81fd;
 
@@ -31,13 +33,18 @@ fn probe(speech: &Speech<'_>) -> Verdict {
             Reader::open(speech.bytes).magic(b"ncacn_http/1.0", "greeting")?;
             Ok(Finding::default())
         }
-        Transport::Tcp => connection(&mut Reader::open(speech.bytes)).map(|()| Finding::default()),
+        Transport::Tcp => {
+            let little = connection(&mut Reader::open(speech.bytes))?;
+            // In the other order most of a header is 0, as in much else.
+            Ok(Finding::certain_if(little || speech.on_port(MAPPER)))
+        }
         Transport::Udp => datagram(&mut Reader::whole(speech.bytes)),
     }
 }
 
-/// The common header of section 12.6.3.1.
-fn connection(reader: &mut Reader<'_>) -> Result<(), Fault> {
+/// The common header of section 12.6.3.1; says whether integers begin with the least significant
+/// byte.
+fn connection(reader: &mut Reader<'_>) -> Result<bool, Fault> {
     reader.magic(&[5], "version")?;
     Reader::require(reader.u8("minor version")? <= 1, "minor version")?;
     // Request, response, fault, working, bind and its kin, shutdown, cancel, orphaned.
@@ -54,7 +61,8 @@ fn connection(reader: &mut Reader<'_>) -> Result<(), Fault> {
     let fits = fragment >= 16 && credentials <= fragment - 16;
     Reader::require(fits, "lengths")?;
     // The identifier of the call comes last.
-    reader.u32("call id").map(|_| ())
+    reader.u32("call id")?;
+    Ok(little)
 }
 
 /// The data representation: says whether integers begin with the least significant byte.
@@ -76,6 +84,7 @@ fn datagram(reader: &mut Reader<'_>) -> Verdict {
     reader.magic(b"\0", "reserved byte")?;
     reader.take(1 + 16, "serial number and object")?;
     let interface = reader.take(16, "interface")?;
+    Reader::require(interface.iter().any(|byte| *byte != 0), "interface")?;
     // Activity, server's boot time, interface version, sequence number, operation, hints.
     reader.take(16 + 4 * 3 + 2 * 3, "call")?;
     let length = reader.u16("length")?;
@@ -90,7 +99,7 @@ fn datagram(reader: &mut Reader<'_>) -> Verdict {
     Reader::require(fits, "length")?;
     Ok(match is_profinet(interface, little) {
         true => Finding::of(PROFINET),
-        false => Finding::default(),
+        false => Finding::certain_if(little),
     })
 }
 
@@ -147,7 +156,7 @@ mod tests {
     }
 
     #[test]
-    fn a_datagram_ends_where_its_length_says() {
+    fn a_datagram_names_an_interface_and_ends_where_its_length_says() {
         let [
             Talk {
                 turns: [Opener(call)],
@@ -158,9 +167,20 @@ mod tests {
             panic!("one call");
         };
         assert!(datagram(&mut Reader::whole(call)).is_ok());
+        let mut nameless = call.to_vec();
+        nameless[24..40].fill(0);
+        let judged = datagram(&mut Reader::whole(&nameless)).unwrap_err();
+        assert_eq!(judged, Fault::Wrong("interface"));
         let longer = [call, &b"x"[..]].concat();
         let judged = datagram(&mut Reader::whole(&longer)).unwrap_err();
         assert_eq!(judged, Fault::Wrong("length"));
+    }
+
+    #[test]
+    fn a_header_of_the_other_byte_order_is_certain_on_the_mapper_s_port_only() {
+        let header = b"\x05\0\0\x03\0\0\0\0\0\x18\0\0\0\0\0\x01";
+        let likely = |port| probe(&Speech::stream(port, header, false)).unwrap().likely;
+        assert!(likely(40_000) && !likely(MAPPER));
     }
 
     #[test]

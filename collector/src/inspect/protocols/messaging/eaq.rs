@@ -1,6 +1,6 @@
-//! The probes of EAQ, the measurement of Brazil's broadband (Entidade Aferidora da Qualidade): datagrams
-//! of 16 bytes to and from its servers' port, which begin with a counter of four decimal digits. No
-//! specification is published.
+//! The probes of EAQ, the measurement of Brazil's broadband (Entidade Aferidora da Qualidade):
+//! datagrams of 16 bytes to and from its servers' port, which begin with a counter of four decimal
+//! digits. No specification is published.
 
 use crate::inspect::{
     Label,

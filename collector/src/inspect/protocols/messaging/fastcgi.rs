@@ -1,4 +1,5 @@
-//! FastCGI by the record that a web server begins with (FastCGI Specification, section 3.3 and 5.1).
+//! FastCGI by the record that a web server begins with (FastCGI Specification, section 3.3 and
+//! 5.1).
 
 use crate::inspect::{
     Label,

@@ -1,8 +1,9 @@
-//! FIX by what its messages begin with (FIX Session Layer, "Message format"; FIXT 1.1): version, length
-//! of the body, type of the message, each a tag and a value before SOH.
+//! FIX by what its messages begin with (FIX Session Layer, "Message format"; FIXT 1.1): version,
+//! length of the body, type of the message, each a tag and a value before SOH.
 
 use crate::inspect::{
     Label,
+    protocols::text,
     reader::{Fault, Reader},
     registry::{Dissector, Finding, Speech, Transport, Verdict},
 };
@@ -36,13 +37,8 @@ fn value(
     part: &'static str,
     fits: impl Fn(u8) -> bool,
 ) -> Result<(), Fault> {
-    for at in 0..=8 {
-        match reader.u8(part)? {
-            SOH => return Reader::require(at > 0, part),
-            byte => Reader::require(fits(byte), part)?,
-        }
-    }
-    Err(Fault::Wrong(part))
+    let value = text::before(reader, SOH, 9, part, fits)?;
+    Reader::require(!value.is_empty(), part)
 }
 
 #[cfg(test)]

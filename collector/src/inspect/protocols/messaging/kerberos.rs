@@ -1,5 +1,5 @@
-//! Kerberos 5 over UDP and TCP (RFC 4120, section 5 and 7.2), by a message's identifier, its protocol
-//! version and its type, which repeats the identifier.
+//! Kerberos 5 over UDP and TCP (RFC 4120, section 5 and 7.2), by a message's identifier, its
+//! protocol version and its type, which repeats the identifier.
 
 use crate::inspect::{
     Label,
@@ -27,10 +27,7 @@ const KDC_REQUESTS: [u32; 2] = [10, 12];
 const PASSWORD: u16 = 464;
 
 fn probe(speech: &Speech<'_>) -> Verdict {
-    let mut reader = match speech.transport {
-        Transport::Tcp => Reader::open(speech.bytes),
-        Transport::Udp => Reader::whole(speech.bytes),
-    };
+    let mut reader = speech.reader();
     if speech.transport == Transport::Tcp {
         // The length's top bit is reserved, and no ticket is that long.
         let length = reader.u32("length")?;

@@ -31,10 +31,7 @@ const EXTENDED_REQUEST: u32 = 0x77;
 const EXTENDED_RESPONSE: u32 = 0x78;
 
 fn probe(speech: &Speech<'_>) -> Verdict {
-    let mut reader = match speech.transport {
-        Transport::Tcp => Reader::open(speech.bytes),
-        Transport::Udp => Reader::whole(speech.bytes),
-    };
+    let mut reader = speech.reader();
     let mut message = ber::tagged(&mut reader, ber::SEQUENCE, "message")?;
     ber::number(&mut message, ber::INTEGER, "message id")?;
     let telling = operation(&mut message)?;

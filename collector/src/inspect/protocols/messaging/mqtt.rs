@@ -3,6 +3,7 @@
 
 use crate::inspect::{
     Label,
+    protocols::varint::varint,
     reader::{Fault, Reader},
     registry::{Dissector, Finding, Speech, Transport, Verdict},
 };
@@ -39,17 +40,10 @@ fn probe(speech: &Speech<'_>) -> Verdict {
     }
 }
 
-/// Seven bits a byte, of at most four bytes, the least significant first.
+/// The length of what follows, of at most four bytes.
 fn remaining(reader: &mut Reader<'_>) -> Result<usize, Fault> {
-    let mut length = 0;
-    for shift in [0, 7, 14, 21] {
-        let byte = reader.u8("remaining length")?;
-        length |= usize::from(byte & 0x7f) << shift;
-        if byte & 0x80 == 0 {
-            return Ok(length);
-        }
-    }
-    Err(Fault::Wrong("remaining length"))
+    let length = varint(reader, 4, "remaining length")?;
+    usize::try_from(length).map_err(|_| Fault::Wrong("remaining length"))
 }
 
 fn connect(mut packet: Reader<'_>) -> Result<(), Fault> {

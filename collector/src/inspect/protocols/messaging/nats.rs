@@ -1,5 +1,5 @@
-//! NATS (NATS client protocol, "INFO" and "CONNECT"): the server begins with a description of itself in
-//! JSON, the client answers with one.
+//! NATS (NATS client protocol, "INFO" and "CONNECT"): the server begins with a description of
+//! itself in JSON, the client answers with one.
 
 use crate::inspect::{
     Label,

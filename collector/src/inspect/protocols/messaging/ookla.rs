@@ -1,5 +1,6 @@
-//! The speed test of Ookla (Speedtest's TCP protocol): the client greets with `HI` and its identifier,
-//! the server with `HELLO` and its versions.
+//! The speed test of Ookla over TCP: the client greets with `HI` and its identifier, the server
+//! with `HELLO` and its versions. The vendor publishes no description; the rule rests on the form
+//! of these lines.
 
 use crate::inspect::{
     Label,

@@ -1,8 +1,10 @@
-//! Bare Protocol Buffers in a stream (Protocol Buffers documentation, "Encoding"): nothing in them is
-//! fixed, so a row of sound fields in ascending order, one of which is text, is likely to be them.
+//! Bare Protocol Buffers in a stream (Protocol Buffers documentation, "Encoding"): nothing in them
+//! is fixed, so a row of sound fields in ascending order, one of which is text, is likely to be
+//! them.
 
 use crate::inspect::{
     Label,
+    protocols::{text, varint::varint},
     reader::{Fault, Reader},
     registry::{Dissector, Finding, Speech, Transport, Verdict},
 };
@@ -25,7 +27,7 @@ fn probe(speech: &Speech<'_>) -> Verdict {
     let mut reader = Reader::open(speech.bytes);
     let (mut last, mut text) = (0, false);
     for _ in 0..ROW {
-        let tag = varint(&mut reader)?;
+        let tag = number(&mut reader)?;
         let (field, wire_type) = (tag >> 3, tag & 7);
         let ascends = field >= last.max(1) && field <= LARGEST_FIELD;
         Reader::require(ascends, "field number")?;
@@ -39,31 +41,22 @@ fn probe(speech: &Speech<'_>) -> Verdict {
 /// Says whether the value is text of some length.
 fn value(reader: &mut Reader<'_>, wire_type: u64) -> Result<bool, Fault> {
     match wire_type {
-        0 => varint(reader).map(|_| false),
+        0 => number(reader).map(|_| false),
         1 => reader.u64("value").map(|_| false),
         2 => {
-            let length = varint(reader)?;
+            let length = number(reader)?;
             Reader::require(length < LONGEST, "length")?;
             let length = usize::try_from(length).map_err(|_| Fault::Wrong("length"))?;
             let bytes = reader.take(length, "value")?;
-            Ok(length >= 3 && bytes.iter().all(|b| *b == b' ' || b.is_ascii_graphic()))
+            Ok(length >= 3 && text::printable(bytes))
         }
         5 => reader.u32("value").map(|_| false),
         _ => Err(Fault::Wrong("wire type")),
     }
 }
 
-/// Seven bits a byte, of at most ten bytes, the least significant first.
-fn varint(reader: &mut Reader<'_>) -> Result<u64, Fault> {
-    let mut value = 0;
-    for shift in (0..70).step_by(7) {
-        let byte = reader.u8("number")?;
-        value |= u64::from(byte & 0x7f).wrapping_shl(shift);
-        if byte & 0x80 == 0 {
-            return Ok(value);
-        }
-    }
-    Err(Fault::Wrong("number"))
+fn number(reader: &mut Reader<'_>) -> Result<u64, Fault> {
+    varint(reader, 10, "number")
 }
 
 #[cfg(test)]

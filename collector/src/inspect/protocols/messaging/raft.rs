@@ -1,6 +1,6 @@
-//! Raft as the C library of Canonical's Dqlite speaks it (raft's documentation, "Wire protocol" of its
-//! TCP transport): words of eight bytes, the least significant byte first. A handshake with the version
-//! and the node's address, or a message with its type and the size of its header.
+//! Raft as the C library of Canonical's Dqlite speaks it (raft's documentation, "Wire protocol" of
+//! its TCP transport): words of eight bytes, the least significant byte first. A handshake with the
+//! version and the node's address, or a message with its type and the size of its header.
 
 use crate::inspect::{
     Label,

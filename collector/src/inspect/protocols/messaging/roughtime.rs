@@ -1,5 +1,6 @@
 //! Roughtime (IETF draft-ietf-ntp-roughtime, section 5; Google's protocol before it has no packet
-//! header): tags in ascending order with the offsets of their values, the least significant byte first.
+//! header): tags in ascending order with the offsets of their values, the least significant byte
+//! first.
 
 use crate::inspect::{
     Label,

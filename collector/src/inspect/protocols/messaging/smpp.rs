@@ -33,7 +33,9 @@ fn probe(speech: &Speech<'_>) -> Verdict {
     let status = reader.u32("status")?;
     Reader::require(status == 0 || of_response && status <= 0x1_0000, "status")?;
     let sequence = reader.u32("sequence number")?;
-    Reader::require(sequence < RESPONSE, "sequence number")?;
+    // Numbers begin with 1; what could not be read had none. A bind tells enough without.
+    let numbered = sequence > 0 || command == RESPONSE || BINDS.contains(&(command & !RESPONSE));
+    Reader::require(numbered && sequence < RESPONSE, "sequence number")?;
     if BINDS.contains(&command) {
         Reader::require(length >= SHORTEST_BIND, "length")?;
         bind(&mut reader)?;
@@ -56,8 +58,8 @@ fn known(command: u32, of_response: bool) -> Result<(), Fault> {
     Reader::require(known, "command")
 }
 
-/// Name, password and type of the system, and the interface's version. Who binds has a name: a
-/// response of Kafka's may be like the rest.
+/// Name, password and type of the system, each before NUL, and the interface's version. Who binds
+/// has a name: a response of Kafka's may be like the rest.
 fn bind(reader: &mut Reader<'_>) -> Result<(), Fault> {
     Reader::require(reader.rest().first() != Some(&0), "system id")?;
     // One byte less than the specification's sizes, which count the zero byte.
@@ -104,6 +106,7 @@ mod tests {
             (&b"\0\0\0\x10\0\0\0\x0a"[..], "command"),
             (b"\0\0\0\x10\0\0\0\x15\0\0\0\x01", "status"),
             (b"\0\0\0\x11\0\0\0\x15\0\0\0\0\0\0\0\x01", "length"),
+            (b"\0\0\0\x40\0\0\0\x04\0\0\0\0\0\0\0\0", "sequence number"),
             (
                 b"\0\0\0\x30\0\0\0\x02\0\0\0\0\0\0\0\x01abcdefghijklmnopq",
                 "system id",

@@ -1,5 +1,5 @@
-//! SOME/IP (AUTOSAR, SOME/IP Protocol Specification, section 4.1.2): message id, length, request id,
-//! versions, type of the message and return code.
+//! SOME/IP (AUTOSAR, SOME/IP Protocol Specification, section 4.1.2): message id, length, request
+//! id, versions, type of the message and return code.
 
 use crate::inspect::{
     Label,

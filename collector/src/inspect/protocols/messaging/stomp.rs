@@ -1,5 +1,5 @@
-//! STOMP 1.0 to 1.2 (STOMP Protocol Specification, Version 1.2, "STOMP Frames" and "Connecting"), by
-//! the first frame of either side: a command on a line of its own, and headers.
+//! STOMP 1.0 to 1.2 (STOMP Protocol Specification, Version 1.2, "STOMP Frames" and "Connecting"),
+//! by the first frame of either side: a command on a line of its own, and headers.
 
 use crate::inspect::{
     Label,

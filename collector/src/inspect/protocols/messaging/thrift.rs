@@ -1,5 +1,5 @@
-//! Apache Thrift's calls (Thrift specification, "Thrift Binary protocol encoding" and "Thrift Compact
-//! protocol encoding"), bare and in the frames of its framed transport.
+//! Apache Thrift's calls (Thrift specification, "Thrift Binary protocol encoding" and "Thrift
+//! Compact protocol encoding"), bare and in the frames of its framed transport.
 
 use crate::inspect::{
     Label,

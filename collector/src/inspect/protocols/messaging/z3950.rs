@@ -1,5 +1,5 @@
-//! Z39.50 by the initialisation that a session begins with (ISO 23950, section 3.2.1.1 and appendix 3):
-//! version, options and two sizes, in BER.
+//! Z39.50 by the initialisation that a session begins with (ISO 23950, section 3.2.1.1 and appendix
+//! 3): version, options and two sizes, in BER.
 
 use crate::inspect::{
     Label,

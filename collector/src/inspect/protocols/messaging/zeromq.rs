@@ -1,5 +1,6 @@
-//! ZeroMQ's greeting (ZMTP 3.1, RFC 37 of ZeroMQ, section "Greeting"; ZMTP 2.0, RFC 15). The padding
-//! between the signature's ends is a length of one in the implementations that still speak to 1.0.
+//! ZeroMQ's greeting (ZMTP 3.1, RFC 37 of ZeroMQ, section "Greeting"; ZMTP 2.0, RFC 15). The
+//! padding between the signature's ends is a length of one in the implementations that still speak
+//! to 1.0.
 
 use crate::inspect::{
     Label,

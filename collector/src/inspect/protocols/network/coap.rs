@@ -1,5 +1,6 @@
 //! CoAP (RFC 7252, section 3), on its ports: a header, a token and options up to the end or to the
-//! payload's marker.
+//! payload's marker. That leaves few bits fixed, so a message is certain once the other side has
+//! used its id or its token.
 
 use crate::inspect::{
     Label,
@@ -32,7 +33,7 @@ fn probe(speech: &Speech<'_>) -> Verdict {
     // Class and detail: methods, then answers.
     let known = matches!(
         (code >> 5, code & 0x1f),
-        (0, 0..=7) | (2, 1..=5 | 31) | (4 | 5, _)
+        (0, 0..=7) | (2, 1..=5 | 31) | (4, 0..=15 | 22 | 29) | (5, 0..=8)
     );
     Reader::require(known, "code")?;
     reader.u16("message id")?;
@@ -42,7 +43,17 @@ fn probe(speech: &Speech<'_>) -> Verdict {
         "empty message",
     )?;
     options(&mut reader)?;
-    Ok(Finding::default())
+    let answers = |said| answers(said, speech.bytes);
+    Ok(Finding::certain_if(speech.other.datagrams().any(answers)))
+}
+
+/// One of two messages belongs to the other: their ids or their tokens are the same.
+fn answers(one: &[u8], other: &[u8]) -> bool {
+    let token = |bytes: &[u8]| bytes.first().map_or(0, |first| usize::from(first & 0x0f));
+    let same_id = one.len() >= 4 && one.get(2..4) == other.get(2..4);
+    let token_of = token(one);
+    let tokens = (one.get(4..4 + token_of), other.get(4..4 + token(other)));
+    same_id || (token_of > 1 && tokens.0.is_some() && tokens.0 == tokens.1)
 }
 
 fn options(reader: &mut Reader<'_>) -> Result<(), Fault> {
@@ -93,18 +104,25 @@ mod tests {
         ),
     ];
 
-    fn certain(port: u16, bytes: &[u8]) -> bool {
-        probe(&Speech::datagram(port, bytes)).is_ok_and(|finding| !finding.likely)
+    fn fits(port: u16, bytes: &[u8]) -> bool {
+        probe(&Speech::datagram(port, bytes)).is_ok()
     }
 
     #[test]
     fn options_must_fit_and_a_marker_has_a_payload() {
-        assert!(
-            certain(5683, b"\x40\x01\x7d\x34\xb2ab") && !certain(5684, b"\x40\x01\x7d\x34\xb2ab")
-        );
-        assert!(!certain(5683, b"\x40\x01\x7d\x34\xb3ab"));
-        assert!(!certain(5683, b"\x40\x01\x7d\x34\xff"));
-        assert!(!certain(5683, b"\x40\0\x7d\x34\xb2ab"));
-        assert!(!certain(5683, b"\x80\x01\x7d\x34"));
+        assert!(fits(5683, b"\x40\x01\x7d\x34\xb2ab") && !fits(5684, b"\x40\x01\x7d\x34\xb2ab"));
+        assert!(!fits(5683, b"\x40\x01\x7d\x34\xb3ab"));
+        assert!(!fits(5683, b"\x40\x01\x7d\x34\xff"));
+        assert!(!fits(5683, b"\x40\0\x7d\x34\xb2ab"));
+        assert!(!fits(5683, b"\x80\x01\x7d\x34"));
+        assert!(!fits(5683, b"\x40\xb3\x7d\x34"));
+    }
+
+    #[test]
+    fn an_answer_bears_the_id_or_the_token_of_its_request() {
+        let request = b"\x42\x01\x7d\x34\xaa\xbb";
+        assert!(answers(request, b"\x60\x45\x7d\x34"));
+        assert!(answers(request, b"\x42\x45\0\x01\xaa\xbb"));
+        assert!(!answers(request, b"\x42\x45\0\x01\xaa\xbc") && !answers(b"", b""));
     }
 }

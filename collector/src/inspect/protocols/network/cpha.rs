@@ -1,4 +1,5 @@
-//! Check Point's high availability (CCP), on its port, by its magic number.
+//! Check Point's high availability (CCP). The vendor publishes no description; the rule rests on
+//! the magic number on its port.
 
 use crate::inspect::{
     Label,

@@ -106,7 +106,8 @@ const STATUS: u16 = 2;
 const NOTIFY: u16 = 4;
 const STATEFUL: u16 = 6;
 
-/// The name of the first question or record. At the `usual` ports no more is read than that.
+/// The name of the first question or record. At the `usual` ports no more is read than that, where
+/// there is one.
 fn message(mut reader: Reader<'_>, usual: bool) -> Result<Option<&[u8]>, Fault> {
     let header = header(&mut reader)?;
     plausible(&header)?;
@@ -115,9 +116,11 @@ fn message(mut reader: Reader<'_>, usual: bool) -> Result<Option<&[u8]>, Fault> 
     if header.questions > 0 || answers > 0 {
         first = Some(owner(&mut Reader::clone(&reader))?);
     }
-    if usual {
+    if usual && first.is_some() {
         return Ok(first);
     }
+    // Without a name there is a header alone, too little to be known by elsewhere.
+    Reader::require(usual || first.is_some(), "counts")?;
     for _ in 0..header.questions {
         owner(&mut reader)?;
     }
@@ -287,8 +290,12 @@ mod tests {
     }
 
     #[test]
-    fn a_refusal_may_be_a_header_alone() {
-        assert_eq!(judge(53, b"\x1a\x2b\x80\x01\0\0\0\0\0\0\0\0"), Ok(()));
+    fn a_refusal_on_the_port_may_be_a_header_alone() {
+        let refusal = b"\x1a\x2b\x80\x01\0\0\0\0\0\0\0\0";
+        assert_eq!(judge(53, refusal), Ok(()));
+        assert_eq!(judge(40_000, refusal), Err(Fault::Wrong("counts")));
+        let longer = [&refusal[..], b"x"].concat();
+        assert_eq!(judge(53, &longer), Err(Fault::Wrong("end of message")));
     }
 
     #[test]

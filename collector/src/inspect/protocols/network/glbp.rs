@@ -1,4 +1,5 @@
-//! GLBP of Cisco, on its port: a version, a group, the owner's address and elements up to the end.
+//! GLBP of Cisco. The vendor publishes no description; the rule rests on its port, a version, a
+//! group, the owner's address, and elements of type and length up to the end.
 
 use crate::inspect::{
     Label,

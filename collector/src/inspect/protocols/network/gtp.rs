@@ -49,9 +49,19 @@ fn probe(speech: &Speech<'_>) -> Verdict {
         )
     };
     // A second message may follow the first of version 2, which says so.
-    let followed = flags >> 4 == 5 && speech.bytes.len() > header + length;
-    Reader::require(followed || speech.bytes.len() == header + length, "length")?;
+    let rest = speech.bytes.get(header + length..);
+    let followed = flags >> 4 == 5 && rest.is_some_and(|rest| message(rest, 2));
+    Reader::require(followed || rest == Some(&[]), "length")?;
     Ok(Finding::of(Label { master: "GTP", app }))
+}
+
+/// `bytes` are all of a message of `version`: flags with it, type, and the length of the rest.
+pub(super) fn message(bytes: &[u8], version: u8) -> bool {
+    let [flags, kind, high, low, rest @ ..] = bytes else {
+        return false;
+    };
+    let length = usize::from(u16::from_be_bytes([*high, *low]));
+    flags >> 5 == version && *kind != 0 && length == rest.len()
 }
 
 #[cfg(test)]
@@ -96,5 +106,9 @@ mod tests {
         let echo = b"\x40\x01\0\x09\0\0\x01\0\x03\0\x01\0\x0b";
         assert!(certain(2123, echo) && !certain(2152, echo) && !certain(40_000, echo));
         assert!(!certain(2123, &echo[..12]));
+        let mut followed = [&echo[..], &echo[..]].concat();
+        assert!(!certain(2123, &followed));
+        followed[0] |= 0x10;
+        assert!(certain(2123, &followed) && !certain(2123, &followed[..25]));
     }
 }

@@ -1,4 +1,5 @@
-//! HSRP of Cisco, version 1 (RFC 2281, section 5) and version 2 (its TLVs), on its ports.
+//! HSRP of Cisco, on its ports: version 1 (RFC 2281, section 5), and version 2, of which no
+//! description is published: there the rule rests on the types and lengths of its elements.
 
 use crate::inspect::{
     Label,
@@ -31,14 +32,18 @@ fn first(reader: &mut Reader<'_>) -> Result<(), Fault> {
     let operation = reader.u8("operation")?;
     Reader::require(operation <= 3, "operation")?;
     if operation == 3 {
-        // An advertisement of interface state: type and length.
-        return Reader::require(reader.u16("advertisement")? == 1, "advertisement");
+        // An advertisement of interface state: its type and its length.
+        Reader::require(reader.u16("advertisement")? == 1, "advertisement")?;
+        let length = usize::from(reader.u16("length")?);
+        return Reader::require(length == reader.rest().len(), "length");
     }
     let state = reader.u8("state")?;
     Reader::require(matches!(state, 0 | 1 | 2 | 4 | 8 | 16), "state")?;
     reader.take(4, "times and group")?;
     Reader::require(reader.u8("reserved")? == 0, "reserved")?;
-    reader.take(12, "authentication and address").map(|_| ())
+    reader.take(12, "authentication and address")?;
+    // A digest may follow, in the form of version 2.
+    second(*reader)
 }
 
 /// Elements up to the end: a group's state, the interface's state, authentication.
@@ -87,5 +92,6 @@ mod tests {
             1_985,
             b"\0\0\x03\x03\x0a\x64\x01\0cisco\0\0\0\0\0\0\0"
         ));
+        assert!(!certain(1_985, &[0; 21]) && !certain(1_985, b"\0\x03\0\x01\0\x0a"));
     }
 }

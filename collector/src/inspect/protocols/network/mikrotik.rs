@@ -1,5 +1,5 @@
-//! MikroTik's neighbour discovery (MNDP): a header and elements up to the end, the first of which
-//! is an address of six bytes.
+//! MikroTik's neighbour discovery (MNDP). The rule rests on its port, a header, and elements of
+//! type and length up to the end, the first of which is an address of six bytes.
 
 use crate::inspect::{
     Label,

@@ -26,12 +26,20 @@ fn probe(speech: &Speech<'_>) -> Verdict {
     let version = reader.u8("version")?;
     let operation = reader.u8("operation")?;
     let length = speech.bytes.len();
+    if (version, operation) == (0, 0) {
+        reader.end("message")?;
+        return Ok(Finding::default());
+    }
+    // Reserved and 0 in a request, in an answer at most the last of the results.
+    let result = reader.u16("result")?;
+    let worded = (24..=1100).contains(&length) && length.is_multiple_of(4);
     let fits = match (version, operation & !ANSWER, operation & ANSWER) {
-        (0, 0, 0) => length == 2,
-        (0, 1 | 2, 0) | (0, 0, ANSWER) => length == 12,
-        (0, 1 | 2, ANSWER) => length == 16,
-        (0, _, ANSWER) => length == 8,
-        (1 | 2, 0..=3, _) => (24..=1100).contains(&length) && length.is_multiple_of(4),
+        (0, 1 | 2, 0) => length == 12 && result == 0,
+        (0, 0, ANSWER) => length == 12 && result <= 5,
+        (0, 1 | 2, ANSWER) => length == 16 && result <= 5,
+        (0, _, ANSWER) => length == 8 && (1..=5).contains(&result),
+        (1 | 2, 0..=3, 0) => worded && result == 0,
+        (1 | 2, 0..=3, _) => worded && result <= 13,
         _ => false,
     };
     Reader::require(fits, "message")?;
@@ -76,6 +84,10 @@ mod tests {
     #[test]
     fn another_port_or_length_is_not_nat_pmp() {
         assert!(!certain(5_353, b"\0\0"));
+        let mut ask = *b"\0\x01\0\0\0P\x1f\x90\0\0\x0e\x10";
+        assert!(certain(5_351, &ask));
+        ask[3] = 1;
+        assert!(!certain(5_351, &ask));
         assert!(
             !certain(5_351, b"\0\0\0") && !certain(5_351, b"\0\x01") && !certain(5_351, b"\x03\0")
         );

@@ -17,6 +17,12 @@ pub(super) static DISSECTOR: Dissector = Dissector {
 };
 
 const PORT: u16 = 123;
+/// Behind a control message: to whole words, a key's number and a digest by SHA-1.
+const LONGEST_TRAILER: usize = 3 + 4 + 20;
+/// Of seconds, as all times here a power of two: 36 hours.
+const LONGEST_POLL: u8 = 17;
+/// Minus 32.
+const FINEST_PRECISION: u8 = 0xe0;
 
 fn probe(speech: &Speech<'_>) -> Verdict {
     Reader::require(speech.on_port(PORT), "port")?;
@@ -37,15 +43,19 @@ fn probe(speech: &Speech<'_>) -> Verdict {
 /// 48 bytes, and extensions and a digest of whole words behind them.
 fn time(reader: &mut Reader<'_>) -> Verdict {
     Reader::require(reader.u8("stratum")? <= 16, "stratum")?;
-    reader.take(46, "times")?;
+    let (poll, precision) = (reader.u8("poll")?, reader.u8("precision")?);
+    reader.take(44, "times")?;
     Reader::require(reader.rest().len().is_multiple_of(4), "extensions")?;
-    Ok(Finding::default())
+    // A precision is part of a second; clients may leave both out.
+    let sound = poll <= LONGEST_POLL && (precision == 0 || precision >= FINEST_PRECISION);
+    Ok(Finding::certain_if(sound))
 }
 
 fn control(reader: &mut Reader<'_>) -> Verdict {
     reader.take(9, "control header")?;
     let count = usize::from(reader.u16("count")?);
     reader.take(count, "control data")?;
+    Reader::require(reader.rest().len() <= LONGEST_TRAILER, "padding and digest")?;
     Ok(Finding::default())
 }
 
@@ -98,9 +108,19 @@ mod tests {
         packet[0] = 0x23;
         assert!(certain(123, &packet) && !certain(124, &packet));
         assert!(!certain(123, &packet[..47]));
+        packet[2] = 18;
+        assert!(!certain(123, &packet));
+        packet[2] = 6;
         packet[1] = 17;
         assert!(!certain(123, &packet));
         assert!(!certain(123, &[0x2b; 48]));
+    }
+
+    #[test]
+    fn little_follows_the_data_of_a_control_message() {
+        let mut message = [0; 40];
+        message[0] = 0x16;
+        assert!(certain(123, &message[..39]) && !certain(123, &message));
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! PFCP of mobile networks (3GPP TS 29.244, section 7.2.2): version 1, a message type and its own
 //! length.
 
+use super::gtp;
 use crate::inspect::{
     Label,
     reader::Reader,
@@ -26,8 +27,10 @@ fn probe(speech: &Speech<'_>) -> Verdict {
     let kind = reader.u8("message type")?;
     Reader::require(matches!(kind, 1..=16 | 50..=57), "message type")?;
     let length = usize::from(reader.u16("length")?);
-    let followed = flags & 0x04 != 0 && reader.rest().len() > length;
-    Reader::require(followed || reader.rest().len() == length, "length")?;
+    let rest = reader.rest().get(length..);
+    // Another message follows where the first says so.
+    let followed = flags & 0x04 != 0 && rest.is_some_and(|rest| gtp::message(rest, 1));
+    Reader::require(followed || rest == Some(&[]), "length")?;
     Ok(Finding::default())
 }
 
@@ -57,5 +60,9 @@ mod tests {
         let request = b"\x20\x01\0\x04\0\0\x01\0";
         assert!(certain(8805, request) && !certain(8806, request));
         assert!(!certain(8805, &request[..7]));
+        let mut followed = [&request[..], &request[..]].concat();
+        assert!(!certain(8805, &followed));
+        followed[0] |= 0x04;
+        assert!(certain(8805, &followed) && !certain(8805, &followed[..15]));
     }
 }

@@ -17,7 +17,8 @@ pub(super) static DISSECTOR: Dissector = Dissector {
 };
 
 const PORTS: [u16; 2] = [319, 320];
-const HEADER: usize = 34;
+/// From the shortest message to as long as one of the peers'.
+const MOST_PADDING: usize = 10;
 
 fn probe(speech: &Speech<'_>) -> Verdict {
     Reader::require(speech.on_ports(&PORTS), "port")?;
@@ -27,7 +28,16 @@ fn probe(speech: &Speech<'_>) -> Verdict {
     Reader::require(reader.u8("version")? & 0x0f == 2, "version")?;
     let length = usize::from(reader.u16("length")?);
     // Hardware may pad the datagram.
-    Reader::require((HEADER..=speech.bytes.len()).contains(&length), "length")?;
+    let least = match kind {
+        // Sync, delay request, follow-up; signalling and management.
+        0 | 1 | 8 | 12 | 13 => 44,
+        // Requests and answers between peers, delay response.
+        2 | 3 | 9 | 10 => 54,
+        _ => 64,
+    };
+    let padding = speech.bytes.len().checked_sub(length);
+    let fits = length >= least && padding.is_some_and(|padding| padding <= MOST_PADDING);
+    Reader::require(fits, "length")?;
     Ok(Finding::default())
 }
 
@@ -55,5 +65,7 @@ mod tests {
         sync[..4].copy_from_slice(b"\0\x02\0\x2c");
         assert!(certain(319, &sync) && !certain(321, &sync));
         assert!(!certain(319, &sync[..43]));
+        sync[0] = 2;
+        assert!(!certain(319, &sync));
     }
 }

@@ -4,6 +4,7 @@
 
 use crate::inspect::{
     Label,
+    protocols::text::printable,
     reader::{Fault, Reader},
     registry::{Dissector, Finding, Speech, Transport, Verdict},
 };
@@ -33,10 +34,8 @@ fn probe(speech: &Speech<'_>) -> Verdict {
         Reader::require(first >= b' ' && first != 0x7f, "message")?;
         return Ok(Finding::default());
     }
-    for byte in reader.take(ENOUGH, "message")? {
-        let text = *byte == b' ' || byte.is_ascii_graphic();
-        Reader::require(text, "message")?;
-    }
+    let message = reader.take(ENOUGH, "message")?;
+    Reader::require(printable(message), "message")?;
     Ok(Finding::default())
 }
 

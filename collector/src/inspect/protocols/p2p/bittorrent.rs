@@ -1,5 +1,6 @@
-//! `BitTorrent`: the handshake between peers and their blocks (BEP 3), the distributed hash table (BEP 5), local
-//! service discovery (BEP 14) and trackers over UDP (BEP 15). Its transport over UDP is `utp`.
+//! `BitTorrent`: the handshake between peers and their blocks (BEP 3), the distributed hash table
+//! (BEP 5), local service discovery (BEP 14) and trackers over UDP (BEP 15). Its transport over UDP
+//! is `utp`.
 
 use crate::inspect::{
     Label,

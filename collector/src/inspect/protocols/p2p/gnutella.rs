@@ -71,10 +71,11 @@ const MOST_PARTS: u8 = 32;
 
 /// A GUID, the kind, time to live and hops, and the length of what follows, to the last byte.
 fn message(mut reader: Reader<'_>) -> Result<(), Fault> {
-    let zeros = reader.take(16, "GUID")?.iter().filter(|byte| **byte == 0);
-    Reader::require(zeros.count() <= MOST_ZEROS, "GUID")?;
+    let identifier = reader.take(16, "GUID")?;
     let kind = reader.u8("kind")?;
     Reader::require(KINDS.contains(&kind), "kind")?;
+    let zeros = identifier.iter().filter(|byte| **byte == 0);
+    Reader::require(zeros.count() <= MOST_ZEROS, "GUID")?;
     let (lives, hops) = (reader.u8("time to live")?, reader.u8("hops")?);
     // The hash table keeps its version in their place.
     let few = lives <= MOST_HOPS && hops <= MOST_HOPS;

@@ -1,6 +1,6 @@
-//! IPsec by its key exchange (IKEv1, RFC 2408; IKEv2, RFC 7296), and by ESP in UDP (RFC 3948) and in
-//! TCP (RFC 8229). Cisco's VPN has ESP in UDP on another port, and in TCP a key exchange with the
-//! header of UDP before it.
+//! IPsec by its key exchange (IKEv1, RFC 2408; IKEv2, RFC 7296), and by ESP in UDP (RFC 3948) and
+//! in TCP (RFC 8229). Cisco's VPN has ESP in UDP on another port, and in TCP a key exchange with
+//! the header of UDP before it.
 
 use crate::inspect::{
     Label,

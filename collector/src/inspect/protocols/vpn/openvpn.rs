@@ -1,6 +1,6 @@
 //! `OpenVPN` (draft-openvpn-wire-protocol) over UDP, and over TCP behind a length: by the messages
-//! of its control channel, bare, with an HMAC (tls-auth) or encrypted (tls-crypt); data alone on its
-//! port, by two that follow.
+//! of its control channel, bare, with an HMAC (tls-auth) or encrypted (tls-crypt); data alone on
+//! its port, by two that follow.
 
 use crate::inspect::{
     Label,
@@ -25,6 +25,13 @@ const CLIENT_RESET: u8 = 7 << 3;
 const SERVER_RESET: u8 = 8 << 3;
 const DATA: u8 = 9 << 3;
 const CLIENT_RESET_WITH_KEY: u8 = 10 << 3;
+const CONTROLS: [u8; 5] = [
+    CONTROL,
+    ACK,
+    CLIENT_RESET,
+    SERVER_RESET,
+    CLIENT_RESET_WITH_KEY,
+];
 /// None, MD5, SHA-1, SHA-224, SHA-256, SHA-384, SHA-512.
 const HMACS: [usize; 7] = [0, 16, 20, 28, 32, 48, 64];
 const SHORTEST: u16 = 14;
@@ -37,13 +44,13 @@ fn probe(speech: &Speech<'_>) -> Verdict {
         Transport::Udp => Reader::whole(speech.bytes),
         Transport::Tcp => framed(speech.bytes)?,
     };
-    if speech.transport == Transport::Udp && speech.bytes.first().map(|op| op & 0xf8) == Some(DATA)
-    {
+    let opcode = reader.u8("opcode")?;
+    if speech.transport == Transport::Udp && opcode & 0xf8 == DATA {
         Reader::require(speech.on_port(PORT), "port")?;
         data(speech)?;
         return Ok(Finding::default());
     }
-    let opcode = reader.u8("opcode")?;
+    Reader::require(CONTROLS.contains(&opcode), "opcode")?;
     reader.u64("session")?;
     let body = reader.rest();
     let bare = HMACS.iter().any(|hmac| open(opcode, body, *hmac).is_ok());
@@ -59,11 +66,7 @@ fn framed(bytes: &[u8]) -> Result<Reader<'_>, Fault> {
     let length = reader.u16("length")?;
     Reader::require((SHORTEST..LONGEST).contains(&length), "length")?;
     if let Some(opcode) = reader.rest().first() {
-        let known = matches!(
-            *opcode,
-            CONTROL | ACK | CLIENT_RESET | SERVER_RESET | CLIENT_RESET_WITH_KEY
-        );
-        Reader::require(known, "opcode")?;
+        Reader::require(CONTROLS.contains(opcode), "opcode")?;
     }
     let message = reader.take(usize::from(length), "message")?;
     Ok(Reader::whole(message))

@@ -1,6 +1,7 @@
-//! `SoftEther` VPN by the answer to a client that asks which address it has behind a NAT, over UDP
-//! (the project's published sources, NAT traversal): `IP=address,PORT=port`, and by the packs of
-//! named values that register it. The tunnel itself is TLS.
+//! `SoftEther` VPN by the answer to a client that asks which address it has behind a NAT, over UDP:
+//! `IP=address,PORT=port`, and by the packs of named values that register it. There is no
+//! specification; the rules rest on what the project's public sources write. The tunnel itself is
+//! TLS.
 
 use crate::inspect::{
     Label,

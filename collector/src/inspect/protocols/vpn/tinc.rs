@@ -1,5 +1,5 @@
-//! tinc by the ID request with which both sides of its meta connection begin (tinc's manual, section
-//! "The meta-protocol"): `0 name version`, the version being 17 since 2001.
+//! tinc by the ID request with which both sides of its meta connection begin (tinc's manual,
+//! section "The meta-protocol"): `0 name version`, the version being 17 since 2001.
 
 use crate::inspect::{
     Label,

@@ -17,8 +17,9 @@ pub(super) static DISSECTOR: Dissector = Dissector {
 };
 
 const PORT: u16 = 51_820;
-/// Those that Cloudflare documents for WARP.
-const WARP_PORTS: [u16; 4] = [2408, 500, 1701, 4500];
+/// Cloudflare's own, and those that WARP falls back to.
+const WARP: u16 = 2408;
+const WARP_PORTS: [u16; 4] = [WARP, 500, 1701, 4500];
 
 struct Message {
     kind: u8,
@@ -41,7 +42,11 @@ fn probe(speech: &Speech<'_>) -> Verdict {
     if message.reserved != 0 {
         let warp = speech.on_ports(&WARP_PORTS) && message.kind != DATA;
         Reader::require(warp, "reserved bytes")?;
-        return Ok(Finding::of(Label::of("CloudflareWarp")));
+        return Ok(Finding {
+            // The others of its ports belong to IPsec and L2TP.
+            likely: !speech.on_port(WARP),
+            ..Finding::of(Label::of("CloudflareWarp"))
+        });
     }
     let known = message.kind != DATA || speech.on_port(PORT);
     if known || earlier(speech).any(|before| follows(&before, &message)) {
@@ -53,6 +58,7 @@ fn probe(speech: &Speech<'_>) -> Verdict {
 fn message(bytes: &[u8]) -> Result<Message, Fault> {
     let mut reader = Reader::whole(bytes);
     let kind = reader.u8("kind")?;
+    Reader::require((INITIATION..=DATA).contains(&kind), "kind")?;
     let message = Message {
         kind,
         reserved: reader.u24_le("reserved bytes")?,
@@ -92,7 +98,7 @@ mod tests {
 
     const FIRST: [u8; 148] = filled([1, 0, 0, 0, 0xd8, 0x37, 0xd0, 0x30]);
     const SECOND: [u8; 92] = filled([2, 0, 0, 0, 6, 0xf4, 0x7d, 0xab]);
-    const WARP: [u8; 148] = filled([1, 0x12, 0x34, 0x56, 0xd8, 0x37, 0xd0, 0x30]);
+    const BY_WARP: [u8; 148] = filled([1, 0x12, 0x34, 0x56, 0xd8, 0x37, 0xd0, 0x30]);
 
     /// A message that begins with `header`, the rest as if it were random.
     const fn filled<const N: usize>(header: [u8; 8]) -> [u8; N] {
@@ -115,7 +121,7 @@ mod tests {
             ],
             "WireGuard",
         ),
-        Talk::udp(2408, &[Opener(&WARP)], "CloudflareWarp"),
+        Talk::udp(2408, &[Opener(&BY_WARP)], "CloudflareWarp"),
     ];
 
     #[test]
@@ -131,6 +137,6 @@ mod tests {
         assert!(message(&FIRST[..147]).is_err());
         assert!(message(b"\x04\0\0\0\x15vIy\x13\0\0\0\0\0\0\0abcdefghijklmno").is_err());
         assert!(message(b"\x04\0\0\0\x15vIy\x13\0\0\0\0\0\x01\0abcdefghijklmnop").is_err());
-        assert!(probe(&Speech::datagram(51_820, &WARP)).is_err());
+        assert!(probe(&Speech::datagram(51_820, &BY_WARP)).is_err());
     }
 }
