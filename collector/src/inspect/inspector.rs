@@ -11,7 +11,7 @@ use super::{
     hosts::{self, Service},
     ports, protocols,
     reader::Fault,
-    registry::{Dissector, Facts, Finding, Speech, Transport, Verdict},
+    registry::{Dissector, Facts, Finding, Heard, Speech, Transport, Verdict},
     said::Said,
     vocabulary,
 };
@@ -69,6 +69,28 @@ enum Judgement {
     /// One may still.
     Open,
     Certain(usize, Finding),
+}
+
+impl Judgement {
+    /// Nothing more is wanted of the side that was judged.
+    fn is_settled(&self) -> bool {
+        match self {
+            Self::Foreign => true,
+            Self::Open => false,
+            Self::Certain(_, finding) => !finding.more,
+        }
+    }
+}
+
+/// What is judged.
+#[derive(Clone, Copy)]
+enum Piece<'a> {
+    /// This datagram, after those that are kept.
+    Datagram(&'a [u8]),
+    /// The stream, which begins with these bytes; nothing of it is kept yet.
+    Beginning(&'a [u8]),
+    /// What is kept of the stream.
+    Kept,
 }
 
 const OPENER: usize = 0;
@@ -150,7 +172,7 @@ impl Inspector {
     }
 
     fn hear_datagram(&mut self, at: usize, bytes: &[u8]) {
-        if let Judgement::Certain(rank, finding) = self.judge(at, Some(bytes)) {
+        if let Judgement::Certain(rank, finding) = self.judge(at, Piece::Datagram(bytes)) {
             self.sides[at].done = !finding.more;
             self.note(rank, at, finding);
         }
@@ -164,12 +186,22 @@ impl Inspector {
     }
 
     fn hear_segment(&mut self, at: usize, offset: i32, bytes: &[u8]) {
-        if self.sides[at].said.insert(offset, bytes) {
-            self.hear_stream(at);
-            // The other side may have waited for an answer.
-            if self.found.is_none() {
-                self.hear_stream(1 - at);
+        let side = &mut self.sides[at];
+        if side.said.begins_with(offset, bytes) {
+            let judgement = self.judge(at, Piece::Beginning(bytes));
+            // The first segment decides most flows: a window is not allocated for it.
+            if !judgement.is_settled() {
+                self.sides[at].said.insert(offset, bytes);
             }
+            self.settle(at, judgement);
+        } else if side.said.insert(offset, bytes) {
+            self.hear_stream(at);
+        } else {
+            return;
+        }
+        // The other side may have waited for an answer.
+        if self.found.is_none() {
+            self.hear_stream(1 - at);
         }
     }
 
@@ -180,8 +212,15 @@ impl Inspector {
         if side.done || (side.said.is_empty() && !finished) {
             return;
         }
+        let judgement = self.judge(at, Piece::Kept);
+        self.settle(at, judgement);
+    }
+
+    /// Does what follows from what the side's stream was found to be.
+    fn settle(&mut self, at: usize, judgement: Judgement) {
+        let finished = self.finished(at);
         let undecided = self.found.is_none();
-        let done = match self.judge(at, None) {
+        let done = match judgement {
             Judgement::Foreign => true,
             Judgement::Open => finished,
             Judgement::Certain(rank, finding) => {
@@ -211,8 +250,8 @@ impl Inspector {
     }
 
     /// Asks the dissector that was certain before, else all of the transport that have not ruled
-    /// themselves out, about the side's stream or about its new `datagram`.
-    fn judge(&mut self, at: usize, datagram: Option<&[u8]>) -> Judgement {
+    /// themselves out.
+    fn judge(&mut self, at: usize, piece: Piece<'_>) -> Judgement {
         let Some(transport) = self.transport else {
             return Judgement::Foreign;
         };
@@ -227,13 +266,14 @@ impl Inspector {
             let Some(by) = dissectors.get(rank) else {
                 break;
             };
-            if datagram.is_none() && self.sides[at].said.ruled_out(rank) {
+            let datagram = matches!(piece, Piece::Datagram(_));
+            if !datagram && self.sides[at].said.ruled_out(rank) {
                 continue;
             }
-            let verdict = self.ask(by, at, datagram, first);
+            let verdict = self.ask(by, at, piece, first);
             first = false;
             match verdict {
-                Err(Fault::Wrong(_)) if datagram.is_some() => {}
+                Err(Fault::Wrong(_)) if datagram => {}
                 Err(Fault::Wrong(_)) => self.rule_out(rank, at),
                 Err(Fault::Short(_)) => judgement = Judgement::Open,
                 Ok(finding) if finding.likely => {
@@ -246,23 +286,22 @@ impl Inspector {
         judgement
     }
 
-    fn ask(
-        &mut self,
-        by: &'static Dissector,
-        at: usize,
-        datagram: Option<&[u8]>,
-        first: bool,
-    ) -> Verdict {
+    fn ask(&mut self, by: &'static Dissector, at: usize, piece: Piece<'_>, first: bool) -> Verdict {
         let heard = self.sides[at].said.heard();
+        let (bytes, earlier, finished) = match piece {
+            Piece::Datagram(bytes) => (bytes, heard, true),
+            Piece::Beginning(bytes) => (bytes, Heard::default(), false),
+            Piece::Kept => (heard.bytes, Heard::default(), self.finished(at)),
+        };
         let speech = Speech {
             transport: self.transport.unwrap_or(Transport::Tcp),
             from_opener: at == OPENER,
             port: self.ports[RESPONDER],
             opener_port: self.ports[OPENER],
-            bytes: datagram.unwrap_or(heard.bytes),
-            earlier: datagram.map_or_else(Default::default, |_| heard),
+            bytes,
+            earlier,
             other: self.sides[1 - at].said.heard(),
-            finished: datagram.is_some() || self.finished(at),
+            finished,
         };
         let verdict = (by.probe)(&speech);
         if let Some(trace) = &mut self.trace {
@@ -421,6 +460,21 @@ mod tests {
             assert!(inspector.decided());
             assert_eq!(footprint(&inspector), size_of::<Inspector>());
         }
+    }
+
+    #[test]
+    fn a_first_segment_that_decides_takes_no_window() {
+        let mut inspector = Inspector::new(protocol::TCP, 50_000, 80);
+        inspector.payload(true, 0, b"GET / HTTP/1.1\r\nHost: example.org\r\n\r\n");
+        assert!(!inspector.decided());
+        assert_eq!(footprint(&inspector), size_of::<Inspector>());
+        inspector.payload(
+            false,
+            0,
+            b"HTTP/1.1 200 OK\r\nContent-Type: text/css\r\n\r\n",
+        );
+        assert!(inspector.decided());
+        assert_eq!(inspector.finish().content_type.as_deref(), Some("text/css"));
     }
 
     #[test]

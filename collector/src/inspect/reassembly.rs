@@ -42,6 +42,16 @@ impl Stream {
         }
     }
 
+    /// Nothing has come.
+    pub(crate) fn is_untouched(&self) -> bool {
+        self.pieces == 0 && self.padding == 0
+    }
+
+    /// Bytes of the window.
+    pub(crate) fn limit(&self) -> usize {
+        self.limit
+    }
+
     /// Adds `bytes` at `offset` from the window's start, cut to the window. Says whether the prefix
     /// grew or nothing more will come. A few zeros that come first are payload once something
     /// follows them, and padding if something else takes their place.

@@ -43,6 +43,20 @@ impl Said {
         }
     }
 
+    /// The stream begins with these bytes, of which nothing is kept yet, and goes on behind them.
+    /// Zeros may be padding that is no part of it.
+    pub(crate) fn begins_with(&self, offset: i32, bytes: &[u8]) -> bool {
+        match &self.window {
+            Window::Stream(stream) => {
+                offset == 0
+                    && stream.is_untouched()
+                    && bytes.len() < stream.limit()
+                    && bytes.first().is_some_and(|&first| first != 0)
+            }
+            Window::Datagrams(_) => false,
+        }
+    }
+
     /// Keeps a datagram.
     pub(crate) fn keep(&mut self, datagram: &[u8]) {
         if let Window::Datagrams(datagrams) = &mut self.window {
