@@ -14,6 +14,7 @@ mod games;
 mod industrial;
 mod mail;
 mod messaging;
+mod names;
 mod network;
 mod p2p;
 mod remote;
@@ -27,6 +28,7 @@ mod web;
 /// All families, each with its name. The order decides between two that are not certain.
 pub(crate) static FAMILIES: &[(&str, &[&Dissector])] = &[
     ("web", web::DISSECTORS),
+    ("names", names::DISSECTORS),
     ("mail", mail::DISSECTORS),
     ("remote", remote::DISSECTORS),
     ("chat", chat::DISSECTORS),

@@ -1,4 +1,4 @@
-//! What networks run themselves with: names, time, addresses, routes, monitoring.
+//! What networks run themselves with: time, addresses, routes, monitoring.
 
 use super::Dissector;
 
@@ -10,7 +10,6 @@ mod cpha;
 mod dhcp;
 mod dhcpv6;
 mod dlep;
-mod dns;
 mod glbp;
 mod gtp;
 mod hsrp;
@@ -35,7 +34,6 @@ mod vxlan;
 mod wsd;
 
 pub(super) static DISSECTORS: &[&Dissector] = &[
-    &dns::DISSECTOR,
     &ntp::DISSECTOR,
     &syslog::DISSECTOR,
     &snmp::DISSECTOR,

@@ -1,0 +1,7 @@
+//! Names of hosts: what the resolver of every exit speaks.
+
+use super::Dissector;
+
+mod dns;
+
+pub(super) static DISSECTORS: &[&Dissector] = &[&dns::DISSECTOR];
