@@ -24,8 +24,9 @@ impl fmt::Display for Fault {
 #[derive(Clone, Copy)]
 pub(crate) struct Reader<'a> {
     rest: &'a [u8],
-    /// All of the bytes are here, so an end within a part is a wrong length, not a short read.
-    closed: bool,
+    /// How many more bytes may come behind these. An end within a part that they can't complete is
+    /// a wrong length, not a short read.
+    missing: usize,
 }
 
 impl<'a> Reader<'a> {
@@ -33,7 +34,7 @@ impl<'a> Reader<'a> {
     pub(crate) fn open(bytes: &'a [u8]) -> Self {
         Self {
             rest: bytes,
-            closed: false,
+            missing: usize::MAX,
         }
     }
 
@@ -41,15 +42,15 @@ impl<'a> Reader<'a> {
     pub(crate) fn whole(bytes: &'a [u8]) -> Self {
         Self {
             rest: bytes,
-            closed: true,
+            missing: 0,
         }
     }
 
     /// Over the first `length` bytes of `bytes`: closed when they are all here.
     pub(crate) fn bounded(bytes: &'a [u8], length: usize) -> Self {
-        match bytes.get(..length) {
-            Some(rest) => Self { rest, closed: true },
-            None => Self::open(bytes),
+        Self {
+            rest: bytes.get(..length).unwrap_or(bytes),
+            missing: length.saturating_sub(bytes.len()),
         }
     }
 
@@ -60,12 +61,17 @@ impl<'a> Reader<'a> {
 
     /// Nothing is left and nothing will come.
     pub(crate) fn at_end(&self) -> bool {
-        self.closed && self.rest.is_empty()
+        self.missing == 0 && self.rest.is_empty()
     }
 
     /// Why `part` is not among the bytes that are left: none will follow, or it may still come.
     pub(crate) fn short(&self, part: &'static str) -> Fault {
-        if self.closed {
+        self.short_of(1, part)
+    }
+
+    /// The same where `more` bytes are wanted besides those that are left.
+    fn short_of(&self, more: usize, part: &'static str) -> Fault {
+        if more > self.missing {
             Fault::Wrong(part)
         } else {
             Fault::Short(part)
@@ -77,7 +83,7 @@ impl<'a> Reader<'a> {
         let (taken, rest) = self
             .rest
             .split_at_checked(length)
-            .ok_or_else(|| self.short(part))?;
+            .ok_or_else(|| self.short_of(length - self.rest.len(), part))?;
         self.rest = rest;
         Ok(taken)
     }
@@ -87,7 +93,7 @@ impl<'a> Reader<'a> {
         let (taken, rest) = self
             .rest
             .split_first_chunk::<N>()
-            .ok_or_else(|| self.short(part))?;
+            .ok_or_else(|| self.short_of(N - self.rest.len(), part))?;
         self.rest = rest;
         Ok(*taken)
     }
@@ -170,10 +176,11 @@ impl<'a> Reader<'a> {
     /// short where they are not all here, wrong where they are. It never lends more than this
     /// reader may still get.
     pub(crate) fn part(&mut self, length: usize, part: &'static str) -> Result<Reader<'a>, Fault> {
-        if length > self.rest.len() && self.closed {
+        if length.saturating_sub(self.rest.len()) > self.missing {
             return Err(Fault::Wrong(part));
         }
         let inner = Reader::bounded(self.rest, length);
+        self.missing -= inner.missing;
         self.rest = self.rest.get(length..).unwrap_or_default();
         Ok(inner)
     }
@@ -311,6 +318,18 @@ mod tests {
                 .part8("list")
                 .is_err_and(|f| f == Fault::Wrong("list"))
         );
+    }
+
+    #[test]
+    fn a_part_that_will_overrun_its_parent_is_wrong_before_the_parent_is_all_here() {
+        let mut outer = Reader::open(&[4, 9]).part8("outer").unwrap();
+        let inner = outer.part8("inner");
+        assert!(inner.is_err_and(|fault| fault == Fault::Wrong("inner")));
+        let mut outer = Reader::open(&[4, 3, 1]).part8("outer").unwrap();
+        let mut inner = outer.part8("inner").unwrap();
+        assert_eq!(inner.take(3, "item"), Err(Fault::Short("item")));
+        assert_eq!(inner.take(4, "item"), Err(Fault::Wrong("item")));
+        assert!(outer.at_end());
     }
 
     #[test]

@@ -135,6 +135,15 @@ mod tests {
     }
 
     #[test]
+    fn an_operation_that_overruns_its_message_is_not_ldap_however_much_is_here() {
+        let message = b"\x30\x84\0\0\0\xc3\x02\x01\x0a\x61\x84\0\0\0\xc3\x0a\x01\0\x04\0\x04\0";
+        assert!(matches!(
+            probe(&Speech::stream(389, message, false)),
+            Err(Fault::Wrong(_))
+        ));
+    }
+
+    #[test]
     fn the_same_envelope_around_a_version_and_a_community_is_snmp() {
         let snmp = b"\x30\x29\x02\x01\x01\x04\x06public\xa0\x1c";
         assert!(judge(389, snmp).is_err());

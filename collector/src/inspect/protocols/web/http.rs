@@ -49,7 +49,9 @@ fn unfinished_line(bytes: &[u8], finished: bool) -> Verdict {
     let token = |byte: &u8| in_token(byte) || b"/\r".contains(byte);
     let method = bytes.split(|&byte| byte == b' ').next().unwrap_or_default();
     Reader::require(method.len() <= LONGEST_METHOD, FIRST_LINE)?;
-    Reader::require(method.iter().all(token), FIRST_LINE)?;
+    // A version with a damaged digit is one, as in a line that is whole.
+    let sound = method.starts_with(b"HTTP/") || method.iter().all(token);
+    Reader::require(sound, FIRST_LINE)?;
     if finished && COMMON.iter().any(|common| bytes.starts_with(common)) {
         return Ok(Finding::likely());
     }
@@ -311,6 +313,16 @@ mod tests {
 
     fn name(facts: &Facts) -> Option<&str> {
         facts.server_name.as_ref().map(Sensitive::reveal)
+    }
+
+    #[test]
+    fn a_damaged_version_rules_a_status_line_out_neither_whole_nor_cut() {
+        let response = b"HTTP/\xb1.1 200 OK\r\n\r\n";
+        for cut in 0..response.len() {
+            let verdict = probe(&Speech::stream(80, &response[..cut], false));
+            assert!(!matches!(verdict, Err(Fault::Wrong(_))), "{cut}");
+        }
+        assert!(probe(&Speech::stream(80, response, false)).is_ok());
     }
 
     #[test]
