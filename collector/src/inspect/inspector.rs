@@ -68,7 +68,7 @@ enum Judgement {
     Foreign,
     /// One may still.
     Open,
-    Certain(usize, Finding),
+    Certain(Asked, Finding),
 }
 
 impl Judgement {
@@ -80,6 +80,13 @@ impl Judgement {
             Self::Certain(_, finding) => !finding.more,
         }
     }
+}
+
+/// A dissector, and its place among those of its transport.
+#[derive(Clone, Copy)]
+struct Asked {
+    by: &'static Dissector,
+    rank: usize,
 }
 
 /// What is judged.
@@ -172,9 +179,9 @@ impl Inspector {
     }
 
     fn hear_datagram(&mut self, at: usize, bytes: &[u8]) {
-        if let Judgement::Certain(rank, finding) = self.judge(at, Piece::Datagram(bytes)) {
+        if let Judgement::Certain(asked, finding) = self.judge(at, Piece::Datagram(bytes)) {
             self.sides[at].done = !finding.more;
-            self.note(rank, at, finding);
+            self.note(asked, at, finding);
         }
         // The first datagram decides most flows: a window is not allocated for it.
         if !self.decided() {
@@ -223,9 +230,9 @@ impl Inspector {
         let done = match judgement {
             Judgement::Foreign => true,
             Judgement::Open => finished,
-            Judgement::Certain(rank, finding) => {
+            Judgement::Certain(asked, finding) => {
                 let more = finding.more;
-                self.note(rank, at, finding);
+                self.note(asked, at, finding);
                 finished || !more
             }
         };
@@ -277,10 +284,10 @@ impl Inspector {
                 Err(Fault::Wrong(_)) => self.rule_out(rank, at),
                 Err(Fault::Short(_)) => judgement = Judgement::Open,
                 Ok(finding) if finding.likely => {
-                    self.note_likely(rank, by, at, finding);
+                    self.note_likely(Asked { by, rank }, at, finding);
                     judgement = Judgement::Open;
                 }
-                Ok(finding) => return Judgement::Certain(rank, finding),
+                Ok(finding) => return Judgement::Certain(Asked { by, rank }, finding),
             }
         }
         judgement
@@ -310,15 +317,8 @@ impl Inspector {
         verdict
     }
 
-    fn note(&mut self, rank: usize, at: usize, finding: Finding) {
-        let Some(by) = self
-            .transport
-            .and_then(|transport| protocols::of(transport).get(rank))
-        else {
-            return;
-        };
-        let found = Found::new(by, rank, at, finding, self.found.take());
-        self.found = Some(found);
+    fn note(&mut self, asked: Asked, at: usize, finding: Finding) {
+        self.found = Some(Found::new(asked, at, finding, self.found.take()));
         self.likely = None;
     }
 
@@ -329,7 +329,8 @@ impl Inspector {
             .take_if(|likely| likely.rank == rank && likely.heard == at);
     }
 
-    fn note_likely(&mut self, rank: usize, by: &'static Dissector, at: usize, finding: Finding) {
+    fn note_likely(&mut self, asked: Asked, at: usize, finding: Finding) {
+        let rank = asked.rank;
         let older = match self.likely.take() {
             Some(older) if older.rank < rank => {
                 self.likely = Some(older);
@@ -338,19 +339,14 @@ impl Inspector {
             Some(older) if older.rank == rank => Some(older),
             _ => None,
         };
-        self.likely = Some(Found::new(by, rank, at, finding, older));
+        self.likely = Some(Found::new(asked, at, finding, older));
     }
 }
 
 impl Found {
     /// By what the side `at` has said now, and by what `older` was found.
-    fn new(
-        by: &'static Dissector,
-        rank: usize,
-        at: usize,
-        finding: Finding,
-        older: Option<Found>,
-    ) -> Self {
+    fn new(asked: Asked, at: usize, finding: Finding, older: Option<Found>) -> Self {
+        let Asked { by, rank } = asked;
         let (mut labels, mut categories, facts) = match older {
             Some(older) => (older.labels, older.categories, older.facts),
             None => ([None; 2], [None; 2], Facts::default()),
