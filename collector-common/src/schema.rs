@@ -10,13 +10,17 @@ use serde::{Deserialize, Serialize};
 
 use crate::{expiry::End, flow::OpenerBasis, wire::Tally};
 
+mod country;
 mod fields;
+mod nickname;
 mod port;
 
+pub use country::{Country, Proxy};
 pub use fields::{
-    Bucket, Country, GeoSource, Hour, Leg, LegBasis, Level, Lineage, Method, Outcome, PayloadMode,
-    SpoolId, TimeZone, Transport,
+    Bucket, GeoSource, Hour, Leg, LegBasis, Level, Lineage, Method, Outcome, PayloadMode, SpoolId,
+    TimeZone, Transport,
 };
+pub use nickname::Nickname;
 pub use port::{Port, PortClass};
 
 /// Version of the lines. A change that an old reader would misread raises it.

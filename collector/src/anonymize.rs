@@ -35,8 +35,8 @@ pub fn anonymize(record: &Record, places: &Places, hour: Hour) -> PublicRecord {
         category: Cow::Borrowed(inspection.category),
         method: method(inspection.method),
         guessed: inspection.guessed,
-        source_country: places.source,
-        destination_country: places.destination,
+        source_country: places.source.country,
+        destination_country: places.destination.country,
         destination_port: transport
             .has_ports()
             .then(|| Port::of(responder_port(flow))),

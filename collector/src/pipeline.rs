@@ -2,13 +2,11 @@
 //!
 //! Synchronous; time is an argument.
 
-use std::sync::Arc;
-
 use collector_common::{event::SampleHeader, expiry::End, flow::Flow, schema::Totals, wire::Tally};
 use jiff::Timestamp;
 
 use crate::{
-    locate::{asn::Systems, geoip::Countries},
+    locate::Surroundings,
     record::{Record, RecordId},
     sink::{Moment, Outside, Sink, SinkConfig, SinkError, disk::Disk, recover::Recovered},
 };
@@ -60,10 +58,8 @@ pub struct PipelineConfig {
     pub sink: SinkConfig,
     /// What to write on.
     pub disk: Box<dyn Disk>,
-    /// Countries of addresses.
-    pub countries: Countries,
-    /// Autonomous systems of addresses.
-    pub systems: Systems,
+    /// What is known of addresses; see [`Pipeline::set_surroundings`].
+    pub surroundings: Surroundings,
     /// Bounds of payload memory.
     pub samples: SampleLimits,
     /// For hours and file names; see [`Pipeline::set_clock`].
@@ -93,12 +89,7 @@ impl<T: Tap> Pipeline<T> {
             tap,
             sink,
             recovered,
-            recorder: Recorder::new(
-                config.samples,
-                Arc::new(config.countries),
-                Arc::new(config.systems),
-                config.now,
-            ),
+            recorder: Recorder::new(config.samples, config.surroundings, config.now),
             clock: config.clock,
         })
     }
@@ -117,6 +108,11 @@ impl<T: Tap> Pipeline<T> {
     /// Follows a step of the system's clock.
     pub fn set_clock(&mut self, clock: WallClock) {
         self.clock = clock;
+    }
+
+    /// From now on, this is known of addresses.
+    pub fn set_surroundings(&mut self, surroundings: Surroundings) {
+        self.recorder.set_surroundings(surroundings);
     }
 
     /// Takes a payload sample; `bytes` may be longer than what was taken.

@@ -135,14 +135,13 @@ impl Settings {
     /// What happens to a flow behind the kernel.
     ///
     /// # Errors
-    /// As [`Metering::sink`], [`Metering::countries`] and [`Metering::systems`].
+    /// As [`Metering::sink`] and [`Metering::surroundings`].
     pub fn pipeline(&self) -> anyhow::Result<PipelineConfig> {
-        let countries = self.metering.countries()?;
+        let surroundings = self.metering.surroundings()?;
         Ok(PipelineConfig {
-            sink: self.metering.sink(&countries)?,
+            sink: self.metering.sink(&surroundings)?,
             disk: Box::new(LocalDisk),
-            countries,
-            systems: self.metering.systems()?,
+            surroundings,
             samples: SampleLimits::for_cuts_after(self.metering.timeouts()?.active),
             clock: live::wall_clock(),
             now: live::boot_time(),

@@ -9,7 +9,7 @@ use crate::packet::protocol;
 
 /// Value that a field's text does not stand for. The text is not repeated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Invalid(&'static str);
+pub struct Invalid(pub(super) &'static str);
 
 impl fmt::Display for Invalid {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -57,29 +57,44 @@ impl TryFrom<Timestamp> for Hour {
     }
 }
 
-/// Whose traffic a flow is. `exit`, `or` and `dir` need what only tor knows; until they exist,
-/// flows of the relay are `outbound` and `inbound`.
+/// Whose traffic a flow is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Leg {
-    /// Opened by others.
-    Inbound,
-    /// Opened by this host.
-    Outbound,
+    /// Opened by the relay for a client of the Tor network.
+    Exit,
+    /// Between the relay and other relays, or clients of the network.
+    Or,
+    /// Directory traffic of the relay.
+    Dir,
     /// Opened by this host to port 53 or 853.
     Dns,
+    /// Opened by others, to something that is not the relay.
+    Inbound,
+    /// Opened by this host, and not by the relay.
+    Local,
     /// From a capture that does not tell which end is the host.
     Unknown,
+    /// Legs of too few flows.
+    Other,
 }
 
 /// How a leg is known.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum LegBasis {
+    /// The user whose socket sent the host's first packet.
+    User,
+    /// An address or port of the relay's torrc.
+    Torrc,
+    /// The other end is a relay or an authority of the consensus.
+    Consensus,
+    /// Ports, transport and the host's end; no user is known.
+    Port,
     /// The hook that saw the first packet tells which end is this host.
     Hook,
-    /// That, and the port of the other side.
-    Port,
+    /// A rule of the operator.
+    Rule,
     /// Nothing tells.
     None,
 }
@@ -183,56 +198,6 @@ pub enum GeoSource {
     /// tor's `geoip` and `geoip6` files.
     #[serde(rename = "tor-geoipdb")]
     TorGeoipdb,
-}
-
-/// ISO 3166-1 alpha-2 code as country data has it (codes such as `EU` or `AP` occur).
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(into = "String", try_from = "String")]
-pub struct Country([u8; 2]);
-
-impl Country {
-    /// `??`: the data has no answer.
-    pub const UNKNOWN: Self = Self(*b"??");
-    /// `ZZ` (user-assigned in ISO 3166-1, so never a country): private, reserved, multicast or
-    /// documentation addresses, which are at no place.
-    pub const NOWHERE: Self = Self(*b"ZZ");
-
-    /// From two capital letters, or `??`.
-    #[must_use]
-    pub fn from_code(code: [u8; 2]) -> Option<Self> {
-        let known = code.iter().all(u8::is_ascii_uppercase);
-        (known || code == Self::UNKNOWN.0).then_some(Self(code))
-    }
-}
-
-impl fmt::Display for Country {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let [first, second] = self.0.map(char::from);
-        write!(f, "{first}{second}")
-    }
-}
-
-impl fmt::Debug for Country {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(self, f)
-    }
-}
-
-impl From<Country> for String {
-    fn from(country: Country) -> Self {
-        country.to_string()
-    }
-}
-
-impl TryFrom<String> for Country {
-    type Error = Invalid;
-
-    fn try_from(text: String) -> Result<Self, Invalid> {
-        <[u8; 2]>::try_from(text.as_bytes())
-            .ok()
-            .and_then(Self::from_code)
-            .ok_or(Invalid("a country code"))
-    }
 }
 
 /// A number rounded down to a power of two; 0 stays 0.

@@ -141,8 +141,8 @@ impl<'a> Unprotected<'a> {
             leg: places.leg,
             leg_basis: places.leg_basis,
             opener_basis: OpenerBasis::from_number(flow.entry.basis),
-            source_country: places.source,
-            destination_country: places.destination,
+            source_country: places.source.country,
+            destination_country: places.destination.country,
         }
     }
 

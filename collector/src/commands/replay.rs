@@ -6,7 +6,6 @@ mod summary;
 use std::{
     path::Path,
     process::ExitCode,
-    sync::Arc,
     thread,
     time::{Duration, Instant},
 };
@@ -62,8 +61,8 @@ impl Plan {
         if args.nfstream_timing && !metering.sets_active() {
             timeouts.active = NFSTREAM_ACTIVE;
         }
-        let countries = metering.countries()?;
-        let mut sink = metering.sink(&countries)?;
+        let surroundings = metering.surroundings()?;
+        let mut sink = metering.sink(&surroundings)?;
         sink.limits.retention = Retention::keeps_all();
         sink.limits.spool_text = FILE_TEXT;
         if !metering.sets_rotation() || args.each {
@@ -81,8 +80,7 @@ impl Plan {
             exclusions: metering.exclusions()?,
             sampling: metering.samples_payload(),
             vantage: vantage(&args.host)?,
-            countries: Arc::new(countries),
-            systems: Arc::new(metering.systems()?),
+            surroundings,
             workers: workers(args.workers),
             explain: None,
         };

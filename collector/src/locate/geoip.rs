@@ -14,7 +14,10 @@ use collector_common::{
     schema::{Country, Geo, GeoSource},
 };
 
-use super::reserved::{is_reserved_v4, is_reserved_v6};
+use super::{
+    Location,
+    reserved::{is_reserved_v4, is_reserved_v6},
+};
 
 /// Where Debian's tor-geoipdb puts the IPv4 ranges.
 pub const DEFAULT_V4: &str = "/usr/share/tor/geoip";
@@ -145,7 +148,14 @@ impl Countries {
     /// Country of an address of IP `version` 4 or 6. Private and reserved ranges are
     /// [`Country::NOWHERE`], whatever the data says.
     #[must_use]
-    pub fn lookup(&self, address: &Address, version: u8) -> Country {
+    pub fn lookup(&self, address: &Address, version: u8) -> Location {
+        Location {
+            country: self.country(address, version),
+            proxy: None,
+        }
+    }
+
+    fn country(&self, address: &Address, version: u8) -> Country {
         let number = u128::from_be_bytes(address.octets());
         if version == 4 {
             // An IPv4 address lies in the last four of the sixteen bytes.
@@ -243,12 +253,12 @@ mod tests {
     }
 
     fn v4(countries: &Countries, bytes: [u8; 4]) -> String {
-        countries.lookup(&Address::v4(bytes), 4).to_string()
+        countries.country(&Address::v4(bytes), 4).to_string()
     }
 
     fn v6(countries: &Countries, text: &str) -> String {
         let octets = text.parse::<Ipv6Addr>().unwrap().octets();
-        countries.lookup(&Address::v6(octets), 6).to_string()
+        countries.country(&Address::v6(octets), 6).to_string()
     }
 
     #[test]

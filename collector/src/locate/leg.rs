@@ -3,16 +3,49 @@
 use collector_common::{
     books::Hook,
     flow::{Flow, OpenerBasis},
+    key::Address,
     packet::protocol,
-    schema::{Leg, LegBasis},
+    schema::{Leg, LegBasis, Nickname},
 };
 
 /// DNS and DNS over TLS or QUIC (RFC 7858, RFC 9250).
 const DNS_PORTS: [u16; 2] = [53, 853];
 
-/// The leg of `flow` and how it is known.
-#[must_use]
-pub fn leg(flow: &Flow) -> (Leg, LegBasis) {
+/// Whose traffic a flow is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Owner {
+    /// Whose.
+    pub leg: Leg,
+    /// How that is known.
+    pub basis: LegBasis,
+    /// Of which of the host's relays.
+    pub relay: Option<Nickname>,
+}
+
+/// What tells legs apart.
+#[derive(Debug, Default)]
+pub struct Legs {}
+
+impl Legs {
+    /// Whose traffic `flow` is.
+    #[must_use]
+    pub fn owner(&self, flow: &Flow) -> Owner {
+        let (leg, basis) = leg(flow);
+        Owner {
+            leg,
+            basis,
+            relay: None,
+        }
+    }
+
+    /// Whether an address of IP `version` 4 or 6 is the host's.
+    #[must_use]
+    pub fn is_own(&self, _address: &Address, _version: u8) -> bool {
+        false
+    }
+}
+
+fn leg(flow: &Flow) -> (Leg, LegBasis) {
     if flow.entry.hook == Hook::Capture as u8 {
         return (Leg::Unknown, LegBasis::None);
     }
@@ -23,8 +56,10 @@ pub fn leg(flow: &Flow) -> (Leg, LegBasis) {
     let transport = matches!(flow.key.protocol, protocol::TCP | protocol::UDP);
     if transport && DNS_PORTS.contains(&port) {
         (Leg::Dns, LegBasis::Port)
+    } else if flow.key.protocol == protocol::TCP {
+        (Leg::Exit, LegBasis::Port)
     } else {
-        (Leg::Outbound, LegBasis::Hook)
+        (Leg::Local, LegBasis::Port)
     }
 }
 
@@ -64,9 +99,9 @@ mod tests {
     }
 
     #[test]
-    fn what_leaves_first_is_outbound_and_what_comes_first_is_inbound() {
+    fn tcp_that_leaves_first_is_the_exits_and_what_comes_first_is_inbound() {
         let left = flow(Hook::Egress, OpenerBasis::Syn, protocol::TCP, 443);
-        assert_eq!(leg(&left).0, Leg::Outbound);
+        assert_eq!(leg(&left).0, Leg::Exit);
         let came = flow(Hook::Ingress, OpenerBasis::Syn, protocol::TCP, 443);
         assert_eq!(leg(&came).0, Leg::Inbound);
     }
@@ -74,7 +109,7 @@ mod tests {
     #[test]
     fn an_answer_seen_first_belongs_to_a_flow_of_the_other_end() {
         let came = flow(Hook::Ingress, OpenerBasis::SynAck, protocol::TCP, 443);
-        assert_eq!(leg(&came).0, Leg::Outbound);
+        assert_eq!(leg(&came).0, Leg::Exit);
         let left = flow(Hook::Egress, OpenerBasis::SynAck, protocol::TCP, 22);
         assert_eq!(leg(&left).0, Leg::Inbound);
     }
@@ -86,6 +121,6 @@ mod tests {
         let served = flow(Hook::Ingress, OpenerBasis::Hook, protocol::UDP, 53);
         assert_eq!(leg(&served), (Leg::Inbound, LegBasis::Hook));
         let sctp = flow(Hook::Egress, OpenerBasis::Hook, protocol::SCTP, 53);
-        assert_eq!(leg(&sctp).0, Leg::Outbound);
+        assert_eq!(leg(&sctp).0, Leg::Local);
     }
 }

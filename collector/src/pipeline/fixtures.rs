@@ -43,8 +43,7 @@ pub(crate) fn config(folder: &Path) -> PipelineConfig {
             limits,
         },
         disk: Box::new(LocalDisk),
-        countries: Countries::none(),
-        systems: Systems::none(),
+        surroundings: Surroundings::default(),
         samples: SampleLimits::default(),
         clock: WallClock {
             boot_to_utc_offset_ns: i64::try_from(offset.as_nanosecond()).unwrap(),

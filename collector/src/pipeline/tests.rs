@@ -160,7 +160,7 @@ fn payload_names_a_flow_and_its_parts_and_only_families_are_told() {
 fn an_address_names_a_flow_of_which_neither_payload_nor_port_said_anything() {
     let folder = TempDir::new().unwrap();
     let mut config = config(folder.path());
-    config.systems = telegram();
+    config.surroundings.systems = telegram().into();
     let mut pipeline = Pipeline::new(config, Keep::default()).unwrap();
     pipeline.sample(&sample(1, true, REQUEST), REQUEST);
     for (id, port) in [(1, 8765), (2, 8765), (3, 443)] {

@@ -13,7 +13,7 @@ use tracing::{info, warn};
 
 use crate::{
     exclusion::{self, Exclusion},
-    locate::{asn::Systems, geoip::Countries},
+    locate::{Surroundings, asn::Systems, geoip::Countries},
     sink::{Limits, SinkConfig},
 };
 
@@ -181,7 +181,7 @@ impl Metering {
     ///
     /// # Errors
     /// No output folder, a node name that is no file name, a time out of range.
-    pub fn sink(&self, countries: &Countries) -> anyhow::Result<SinkConfig> {
+    pub fn sink(&self, surroundings: &Surroundings) -> anyhow::Result<SinkConfig> {
         let node = self.node.as_deref().unwrap_or("collector");
         let folder = self.folder()?;
         let defaults = Limits::default();
@@ -197,7 +197,7 @@ impl Metering {
                 node: node.to_owned(),
                 time_zone: TimeZone::Utc,
                 level: Level::Coarse,
-                geo: countries.describe(),
+                geo: surroundings.countries.describe(),
                 exclusions: u32::try_from(self.exclude.len()).unwrap_or(u32::MAX),
                 payload: if self.samples_payload() {
                     PayloadMode::Sample
@@ -224,11 +224,23 @@ impl Metering {
         named.context("no output folder is named; say --out DIR")
     }
 
+    /// What is known of addresses.
+    ///
+    /// # Errors
+    /// A named file can't be read.
+    pub fn surroundings(&self) -> anyhow::Result<Surroundings> {
+        Ok(Surroundings {
+            countries: self.countries()?.into(),
+            systems: self.systems()?.into(),
+            ..Surroundings::default()
+        })
+    }
+
     /// A file that was named must be there; the packaged ones may be absent, which is said.
     ///
     /// # Errors
     /// A named file can't be read.
-    pub fn countries(&self) -> anyhow::Result<Countries> {
+    fn countries(&self) -> anyhow::Result<Countries> {
         let mut countries = Countries::none();
         let packaged = |name: &str| PathBuf::from("/usr/share/tor").join(name);
         type Read =
@@ -258,7 +270,7 @@ impl Metering {
     ///
     /// # Errors
     /// The file can't be read, or is damaged.
-    pub fn systems(&self) -> anyhow::Result<Systems> {
+    fn systems(&self) -> anyhow::Result<Systems> {
         let Some(path) = &self.asn else {
             return Ok(Systems::none());
         };

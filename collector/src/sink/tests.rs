@@ -112,7 +112,7 @@ fn open(config: SinkConfig) -> (Sink, Recovered) {
 fn record(failed: bool) -> PublicRecord {
     PublicRecord {
         hour: Hour::of(moment(0).utc),
-        leg: Leg::Outbound,
+        leg: Leg::Exit,
         leg_basis: LegBasis::Hook,
         transport: Transport::Tcp,
         ip_version: 4,
