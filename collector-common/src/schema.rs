@@ -77,7 +77,7 @@ pub struct Header {
 pub struct Geo {
     /// Kind of data.
     pub source: GeoSource,
-    /// Day the data says it is from.
+    /// Day the data says it is from, UTC; the oldest where it is in several files.
     pub date: Option<jiff::civil::Date>,
 }
 

@@ -198,6 +198,12 @@ pub enum GeoSource {
     /// tor's `geoip` and `geoip6` files.
     #[serde(rename = "tor-geoipdb")]
     TorGeoipdb,
+    /// A database in MaxMind's format.
+    #[serde(rename = "mmdb")]
+    Mmdb,
+    /// The text export of IPFire's location database.
+    #[serde(rename = "libloc")]
+    Libloc,
 }
 
 /// A number rounded down to a power of two; 0 stays 0.

@@ -28,14 +28,6 @@ fn a_bucket_is_the_power_of_two_below() {
 }
 
 #[test]
-fn a_country_is_two_capital_letters_or_unknown() {
-    assert!(Country::from_code(*b"DE").is_some());
-    assert_eq!(Country::from_code(*b"??"), Some(Country::UNKNOWN));
-    assert_eq!(Country::from_code(*b"d1"), None);
-    assert!(serde_json::from_str::<Country>(r#""DEU""#).is_err());
-}
-
-#[test]
 fn lineages_and_record_ids_come_back_from_text() {
     let id = SpoolId {
         flow: u64::MAX,

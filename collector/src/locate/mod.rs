@@ -1,7 +1,8 @@
 //! Where a flow's ends are, and whose traffic it is.
 
 pub mod asn;
-pub mod geoip;
+pub mod country;
+mod data;
 pub mod leg;
 mod reserved;
 pub mod watched;
@@ -15,7 +16,7 @@ use collector_common::{
 };
 
 use asn::Systems;
-use geoip::Countries;
+use country::Countries;
 use leg::{Legs, Owner};
 
 /// What is told of one end's address.

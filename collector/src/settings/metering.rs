@@ -2,18 +2,20 @@
 
 use std::{path::PathBuf, time::Duration};
 
-use anyhow::{Context, bail, ensure};
+use anyhow::{Context, ensure};
 use clap::{Args, ValueEnum};
 use collector_common::{
     schema::{Header, Level, Lineage, PayloadMode, SCHEMA_VERSION, TimeZone},
     settings::{DEFAULT_TABLE_SIZE, SECOND, Timeouts},
 };
 use serde::Deserialize;
-use tracing::{info, warn};
 
 use crate::{
     exclusion::{self, Exclusion},
-    locate::{Surroundings, asn::Systems, geoip::Countries},
+    locate::{
+        Surroundings,
+        country::{Files, Source},
+    },
     sink::{Limits, SinkConfig},
 };
 
@@ -67,6 +69,11 @@ pub struct Metering {
     /// Give failed flows (four packets or fewer) lines too, instead of counters alone
     #[arg(long)]
     pub(super) write_failed: bool,
+    /// Country data in the place of tor's files: a database in MaxMind's format, as in
+    /// GeoLite2-Country.mmdb, or the text that `location dump` of IPFire's libloc writes, whose
+    /// autonomous systems serve as those of --asn [default: none]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["geoip", "geoip6"])]
+    pub(super) geo: Option<PathBuf>,
     /// tor's country file for IPv4 [default: /usr/share/tor/geoip]
     #[arg(long, value_name = "FILE")]
     pub(super) geoip: Option<PathBuf>,
@@ -104,6 +111,7 @@ impl Metering {
             linger: flags.linger.or(self.linger),
             rotate_after: flags.rotate_after.or(self.rotate_after),
             write_failed: flags.write_failed || self.write_failed,
+            geo: flags.geo.or(self.geo),
             geoip: flags.geoip.or(self.geoip),
             geoip6: flags.geoip6.or(self.geoip6),
             asn: flags.asn.or(self.asn),
@@ -229,55 +237,35 @@ impl Metering {
     /// # Errors
     /// A named file can't be read.
     pub fn surroundings(&self) -> anyhow::Result<Surroundings> {
+        let places = self.places(None, None)?;
         Ok(Surroundings {
-            countries: self.countries()?.into(),
-            systems: self.systems()?.into(),
+            countries: places.current(),
+            systems: places.systems(),
             ..Surroundings::default()
         })
     }
 
-    /// A file that was named must be there; the packaged ones may be absent, which is said.
+    /// Where addresses are: of files that are named here, else in torrc, else packaged.
     ///
     /// # Errors
     /// A named file can't be read.
-    fn countries(&self) -> anyhow::Result<Countries> {
-        let mut countries = Countries::none();
-        let packaged = |name: &str| PathBuf::from("/usr/share/tor").join(name);
-        type Read =
-            fn(&mut Countries, &std::path::Path) -> Result<(), crate::locate::geoip::GeoError>;
-        let files: [(&Option<PathBuf>, &str, Read); 2] = [
-            (&self.geoip, "geoip", Countries::read_v4),
-            (&self.geoip6, "geoip6", Countries::read_v6),
-        ];
-        for (named, name, read) in files {
-            let path = named.clone().unwrap_or_else(|| packaged(name));
-            match read(&mut countries, &path) {
-                Ok(()) => info!(file = %path.display(), "country data read"),
-                Err(error) if named.is_some() => {
-                    bail!("reading --{name} {}: {error}", path.display());
-                }
-                Err(error) => warn!(
-                    "no country data from {}: {error}; public addresses will be `??` (Debian: \
-                     apt-get install tor-geoipdb)",
-                    path.display()
-                ),
-            }
-        }
-        Ok(countries)
-    }
-
-    /// Autonomous systems, where a database is named.
-    ///
-    /// # Errors
-    /// The file can't be read, or is damaged.
-    fn systems(&self) -> anyhow::Result<Systems> {
-        let Some(path) = &self.asn else {
-            return Ok(Systems::none());
-        };
-        let systems =
-            Systems::read(path).with_context(|| format!("reading --asn {}", path.display()))?;
-        info!(file = %path.display(), "autonomous systems read");
-        Ok(systems)
+    pub fn places(
+        &self,
+        torrc_geoip: Option<PathBuf>,
+        torrc_geoip6: Option<PathBuf>,
+    ) -> anyhow::Result<Source> {
+        ensure!(
+            self.geo.is_none() || (self.geoip.is_none() && self.geoip6.is_none()),
+            "--geo takes the place of --geoip and --geoip6; say the one or the others"
+        );
+        Ok(Source::open(Files {
+            geo: self.geo.clone(),
+            geoip: self.geoip.clone(),
+            geoip6: self.geoip6.clone(),
+            asn: self.asn.clone(),
+            torrc_geoip,
+            torrc_geoip6,
+        })?)
     }
 }
 
