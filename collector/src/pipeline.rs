@@ -2,13 +2,15 @@
 //!
 //! Synchronous; time is an argument.
 
-use collector_common::{event::SampleHeader, expiry::End, flow::Flow, schema::Totals, wire::Tally};
+use collector_common::{event::SampleHeader, expiry::End, flow::Flow, schema::Level, wire::Tally};
 use jiff::Timestamp;
 
 use crate::{
     locate::Surroundings,
     record::{Record, RecordId},
-    sink::{Moment, Outside, Sink, SinkConfig, SinkError, disk::Disk, recover::Recovered},
+    sink::{
+        Moment, Outside, Sink, SinkConfig, SinkError, disk::Disk, entry::Totals, recover::Recovered,
+    },
 };
 
 mod recorder;
@@ -75,6 +77,7 @@ pub struct Pipeline<T: Tap> {
     recovered: Recovered,
     recorder: Recorder,
     clock: WallClock,
+    level: Level,
 }
 
 impl<T: Tap> Pipeline<T> {
@@ -84,6 +87,7 @@ impl<T: Tap> Pipeline<T> {
     /// As [`Sink::open`].
     pub fn new(config: PipelineConfig, tap: T) -> Result<Self, SinkError> {
         let now = config.clock.moment(config.now);
+        let level = config.sink.header.level;
         let (sink, recovered) = Sink::open(config.sink, config.disk, now)?;
         Ok(Self {
             tap,
@@ -91,6 +95,7 @@ impl<T: Tap> Pipeline<T> {
             recovered,
             recorder: Recorder::new(config.samples, config.surroundings, config.now),
             clock: config.clock,
+            level,
         })
     }
 
@@ -133,9 +138,9 @@ impl<T: Tap> Pipeline<T> {
     pub fn flow_ended(&mut self, flow: &Flow, counts: [Tally; 2], end: End) {
         let record = self.recorder.record(flow, counts, end);
         self.tap.record(&record);
-        let public = self.recorder.publish(&record, self.clock);
+        let entered = self.recorder.publish(&record, self.level, self.clock);
         let id = RecordId::of(flow).into();
-        self.sink.write(Some(id), public, counts[0].plus(counts[1]));
+        self.sink.write(Some(id), entered);
     }
 
     /// Ends a frame and syncs it; then what was written before survives a crash.

@@ -8,7 +8,7 @@ use serde::{Deserialize, de::DeserializeOwned};
 
 mod metering;
 
-pub use metering::{Metering, NFSTREAM_ACTIVE, Payload};
+pub use metering::{Metering, NFSTREAM_ACTIVE, Payload, Privacy};
 
 use crate::{
     live::{self, Ingress, Options, PIN_ROOT, RUN_ROOT, TcFlavour},
@@ -277,9 +277,12 @@ mod tests {
             linger = 1
             rotate-after = 60
             write-failed = true
+            privacy = "aggregate"
+            dp = "epsilon=0.3,bound=1,period=day"
             geoip = "/x"
             geoip6 = "/y"
             asn = "/z"
+            geo = "/g"
             no-pin = true
             pin-dir = "/p"
             run-dir = "/r"
@@ -322,6 +325,20 @@ mod tests {
         ] {
             assert!(with(text).unwrap_err().to_string().contains(flag));
         }
+    }
+
+    #[test]
+    fn the_live_meter_can_not_be_unprotected_and_says_who_can() {
+        let off = Settings::from_toml("out = \"/x\"\nprivacy = \"off\"").unwrap();
+        let error = off.pipeline().unwrap_err().to_string();
+        assert!(error.contains("`collector replay` alone"), "{error}");
+    }
+
+    #[test]
+    fn noise_is_for_the_level_without_flows() {
+        let text = "out = \"/x\"\ndp = \"epsilon=1,bound=1,period=day\"";
+        let error = Settings::from_toml(text).unwrap().pipeline().unwrap_err();
+        assert!(error.to_string().contains("--privacy aggregate"), "{error}");
     }
 
     #[test]

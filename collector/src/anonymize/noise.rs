@@ -16,8 +16,9 @@ use getrandom::{SysRng, rand_core::TryRng};
 mod laplace;
 mod parameters;
 
+pub use collector_common::schema::Period;
 pub use laplace::DiscreteLaplace;
-pub use parameters::{Bound, Dp, DpError, Epsilon, Period};
+pub use parameters::{Bound, Dp, DpError, Epsilon};
 
 /// A count could not be released. Nothing of its list was.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]

@@ -25,8 +25,8 @@ use crate::{
         replay::{Form, Output, Replay, ReplayConfig, Timing, Vantage},
         unprotected::{Unprotect, UnprotectedFile},
     },
-    cli::{self, Privacy},
-    settings::NFSTREAM_ACTIVE,
+    cli,
+    settings::{NFSTREAM_ACTIVE, Privacy},
     sink::{SinkConfig, make_folder, retention::Retention},
 };
 
@@ -65,6 +65,7 @@ impl Plan {
         let mut sink = metering.sink(&surroundings)?;
         sink.limits.retention = Retention::keeps_all();
         sink.limits.spool_text = FILE_TEXT;
+        sink.ends = true;
         if !metering.sets_rotation() || args.each {
             // Hours pass as fast as a capture says; a file for each could be millions.
             sink.limits.spool_age = Duration::MAX;
@@ -88,7 +89,7 @@ impl Plan {
             runs,
             config,
             sink,
-            privacy: args.privacy,
+            privacy: metering.privacy(),
         })
     }
 }
@@ -177,25 +178,26 @@ fn play_run(
         progress,
         summary,
     };
+    let publish = Publish(sink.header.level);
     match (privacy, name) {
         (Privacy::Off, name) => {
             let path = unprotected_path(out, name.as_ref(), sink);
             let file = UnprotectedFile::create(&path)?;
             stream.play(Unprotect, file)?.finish()?;
         }
-        (Privacy::Coarse, None) => {
+        (_, None) => {
             stream
-                .play(Publish, Protected::new(sink.clone()))?
+                .play(publish, Protected::new(sink.clone()))?
                 .close()?;
         }
-        (Privacy::Coarse, Some(name)) => {
+        (_, Some(name)) => {
             let each = EachFolder::new(out, &name)?;
             let sink = SinkConfig {
                 folder: each.folder().to_owned(),
                 ..sink.clone()
             };
             let header = sink.header.clone();
-            stream.play(Publish, Protected::new(sink))?.close()?;
+            stream.play(publish, Protected::new(sink))?.close()?;
             each.finish(&header)?;
         }
     }

@@ -9,7 +9,7 @@ use std::os::fd::{AsFd, OwnedFd};
 
 use anyhow::Context;
 use aya::programs::TestRunOptions;
-use collector_common::{books::Books, schema::Lineage, wire::Tally};
+use collector_common::{books::Books, schema::Counters, wire::Tally};
 use preflight::{refuse_old_kernel, refuse_pins};
 use tracing::info;
 use watch::{Fullness, HookWatch, report_recovery};
@@ -26,6 +26,7 @@ use super::{
 use crate::{
     closing::{Closer, Seeds},
     pipeline::{Pipeline, PipelineConfig, Tap, WallClock},
+    sink::entry::Lineage,
 };
 
 /// A running meter.
@@ -39,6 +40,8 @@ pub struct Agent<T: Tap> {
     instance: Instance,
     pins: Option<PinFolder>,
     lost_in_crash: Tally,
+    /// The kernel's, of the last tick, as records' files tell them.
+    counters: Counters,
     /// The disk takes nothing at the moment, and that has been said.
     disk_failing: bool,
     /// For the packet rate: seen at the last two ticks, and when.
@@ -116,6 +119,7 @@ impl<T: Tap> Agent<T> {
             instance,
             pins,
             lost_in_crash: Tally::default(),
+            counters: Counters::default(),
             disk_failing: false,
             rate: [(seen, now); 2],
             started: now,
@@ -191,6 +195,7 @@ impl<T: Tap> Agent<T> {
         self.pass(now, false)?;
         let books = Books::sum(&self.kernel.books.read()?);
         self.rate = [self.rate[1], (books.seen_total().packets, now)];
+        self.counters = Counters::of(&books);
         self.fullness.look(&books, now);
         self.watch.look(&self.interfaces, &books);
         Ok(())

@@ -1,12 +1,6 @@
 //! From a flow that ended to its record, and from the record to what may be published.
 
-use collector_common::{
-    event::SampleHeader,
-    expiry::End,
-    flow::Flow,
-    schema::{Hour, PublicRecord},
-    wire::Tally,
-};
+use collector_common::{event::SampleHeader, expiry::End, flow::Flow, schema::Level, wire::Tally};
 
 use super::{SampleLimits, WallClock, samples::Samples};
 use crate::{
@@ -14,6 +8,7 @@ use crate::{
     inspect::{Method, systems::by_system},
     locate::{Places, Surroundings},
     record::Record,
+    sink::entry::Entered,
 };
 
 /// Knows what the payload of the flows under way says, and where addresses are.
@@ -60,11 +55,14 @@ impl Recorder {
         self.surroundings.places(&record.flow)
     }
 
-    /// What may be published of `record`.
+    /// `record` as the spool takes it at `level`.
     #[must_use]
-    pub fn publish(&self, record: &Record, clock: WallClock) -> PublicRecord {
-        let hour = Hour::of(clock.utc(record.flow.entry.since));
-        anonymize(record, &self.places(record), hour)
+    pub fn publish(&self, record: &Record, level: Level, clock: WallClock) -> Entered {
+        let minutes = clock
+            .utc(record.flow.entry.since)
+            .as_second()
+            .div_euclid(60);
+        anonymize(record, &self.places(record), level, minutes)
     }
 
     /// From now on, this is known of addresses.

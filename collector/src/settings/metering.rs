@@ -2,21 +2,22 @@
 
 use std::{path::PathBuf, time::Duration};
 
-use anyhow::{Context, ensure};
+use anyhow::{Context, bail, ensure};
 use clap::{Args, ValueEnum};
 use collector_common::{
-    schema::{Header, Level, Lineage, PayloadMode, SCHEMA_VERSION, TimeZone},
+    schema::{Header, Level, PayloadMode, SCHEMA_VERSION, TimeZone},
     settings::{DEFAULT_TABLE_SIZE, SECOND, Timeouts},
 };
 use serde::Deserialize;
 
 use crate::{
+    anonymize::noise::Dp,
     exclusion::{self, Exclusion},
     locate::{
         Surroundings,
         country::{Files, Source},
     },
-    sink::{Limits, SinkConfig},
+    sink::{Limits, SinkConfig, entry::Lineage},
 };
 
 /// Whether payload is looked at.
@@ -27,6 +28,20 @@ pub enum Payload {
     Sample,
     /// Not one byte is copied: labels come from ports and are marked as guessed.
     None,
+}
+
+/// What is kept of people.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Privacy {
+    /// Counts of a day alone.
+    Aggregate,
+    /// Flows with full hours, powers of two, common ports.
+    Coarse,
+    /// Flows with minutes, exact packets, all ports.
+    Thesis,
+    /// `replay` alone: exact counts, ports, user agents; no addresses, even then.
+    Off,
 }
 
 /// NFStream's default active timeout, nanoseconds.
@@ -45,6 +60,15 @@ pub struct Metering {
     /// Take the first payload bytes of each flow, or none at all [default: sample]
     #[arg(long, value_enum)]
     pub(super) payload: Option<Payload>,
+    /// What is kept of people: aggregate writes the counts of a day alone; coarse writes flows too,
+    /// with full hours, powers of two and common ports; thesis with minutes and exact packets [default:
+    /// coarse]
+    #[arg(long, value_enum, value_name = "LEVEL")]
+    pub(super) privacy: Option<Privacy>,
+    /// At level aggregate, counts of flows with noise: differential privacy for actions of at most
+    /// `bound` flows; one release in a period (day, week, month)
+    #[arg(long, value_name = "epsilon=E,bound=N,period=P")]
+    pub(super) dp: Option<String>,
     /// Never meter these, as in 192.0.2.7, 192.0.2.0/24:22,80 or [2001:db8::1]:22; repeatable
     #[arg(long, value_name = "PREFIX[:PORTS]")]
     pub(super) exclude: Vec<String>,
@@ -103,6 +127,8 @@ impl Metering {
             out: flags.out.or(self.out),
             node: flags.node.or(self.node),
             payload: flags.payload.or(self.payload),
+            privacy: flags.privacy.or(self.privacy),
+            dp: flags.dp.or(self.dp),
             exclude: [self.exclude, flags.exclude].concat(),
             table_size: flags.table_size.or(self.table_size),
             idle_timeout: flags.idle_timeout.or(self.idle_timeout),
@@ -164,6 +190,43 @@ impl Metering {
         self.payload.unwrap_or(Payload::Sample) == Payload::Sample
     }
 
+    /// What is written of people; what comes unprotected is asked for by [`Privacy::Off`].
+    ///
+    /// # Errors
+    /// None is protected.
+    pub fn level(&self) -> anyhow::Result<Level> {
+        match self.privacy() {
+            Privacy::Aggregate => Ok(Level::Aggregate),
+            Privacy::Coarse => Ok(Level::Coarse),
+            Privacy::Thesis => Ok(Level::Thesis),
+            Privacy::Off => bail!(
+                "`collector run` always protects; `collector replay` alone can turn it off, for \
+                 captures of your own"
+            ),
+        }
+    }
+
+    /// What is kept of people.
+    #[must_use]
+    pub fn privacy(&self) -> Privacy {
+        self.privacy.unwrap_or(Privacy::Coarse)
+    }
+
+    /// Noise in the counts.
+    ///
+    /// # Errors
+    /// Parameters that are none, or a level that has no use for them.
+    pub fn dp(&self) -> anyhow::Result<Option<Dp>> {
+        let Some(text) = &self.dp else {
+            return Ok(None);
+        };
+        ensure!(
+            self.privacy() == Privacy::Aggregate,
+            "--dp is for --privacy aggregate: other levels write flows, which noise does not hide"
+        );
+        Ok(Some(text.parse().context("in --dp")?))
+    }
+
     /// When flows end.
     ///
     /// # Errors
@@ -191,6 +254,7 @@ impl Metering {
     /// No output folder, a node name that is no file name, a time out of range.
     pub fn sink(&self, surroundings: &Surroundings) -> anyhow::Result<SinkConfig> {
         let node = self.node.as_deref().unwrap_or("collector");
+        let level = self.level()?;
         let folder = self.folder()?;
         let defaults = Limits::default();
         let spool_age = match self.rotate_after {
@@ -204,7 +268,9 @@ impl Metering {
                 schema: SCHEMA_VERSION,
                 node: node.to_owned(),
                 time_zone: TimeZone::Utc,
-                level: Level::Coarse,
+                level,
+                k: level.k(),
+                dp: self.dp()?.as_ref().map(Dp::describe),
                 geo: surroundings.countries.describe(),
                 exclusions: u32::try_from(self.exclude.len()).unwrap_or(u32::MAX),
                 payload: if self.samples_payload() {
@@ -215,6 +281,8 @@ impl Metering {
                 meter: env!("CARGO_PKG_VERSION").to_owned(),
             },
             lineage: Lineage::default(),
+            ends: false,
+            dp: self.dp()?,
             write_failed: self.write_failed,
             limits: Limits {
                 spool_age,

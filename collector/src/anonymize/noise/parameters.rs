@@ -2,7 +2,7 @@
 
 use std::{fmt, num::NonZeroU32, str::FromStr};
 
-use jiff::{ToSpan, civil::Date};
+use collector_common::schema::{DifferentialPrivacy, Period};
 use serde::{Deserialize, Serialize};
 
 /// What [`Epsilon`] counts is a part of.
@@ -136,57 +136,6 @@ impl fmt::Display for Bound {
     }
 }
 
-/// What one release covers, in whole days, UTC.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Period {
-    /// A day.
-    Day,
-    /// Monday to Sunday (ISO 8601).
-    Week,
-    /// A month of the calendar.
-    Month,
-}
-
-impl Period {
-    /// First and last day of the one that `day` lies in.
-    #[must_use]
-    pub fn around(self, day: Date) -> (Date, Date) {
-        match self {
-            Self::Day => (day, day),
-            Self::Week => {
-                let into = day.weekday().to_monday_zero_offset();
-                let first = day.saturating_sub(into.days());
-                (first, day.saturating_add((6 - into).days()))
-            }
-            Self::Month => (day.first_of_month(), day.last_of_month()),
-        }
-    }
-}
-
-impl FromStr for Period {
-    type Err = DpError;
-
-    fn from_str(text: &str) -> Result<Self, DpError> {
-        match text {
-            "day" => Ok(Self::Day),
-            "week" => Ok(Self::Week),
-            "month" => Ok(Self::Month),
-            _ => Err(DpError::Period),
-        }
-    }
-}
-
-impl fmt::Display for Period {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Day => "day",
-            Self::Week => "week",
-            Self::Month => "month",
-        })
-    }
-}
-
 /// Differential privacy as asked for; written `epsilon=0.3,bound=1,period=day`, in any order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Dp {
@@ -199,6 +148,16 @@ pub struct Dp {
 }
 
 impl Dp {
+    /// As a file's header tells it.
+    #[must_use]
+    pub fn describe(&self) -> DifferentialPrivacy {
+        DifferentialPrivacy {
+            epsilon: self.epsilon.to_string(),
+            bound: self.bound.flows().get().into(),
+            period: self.period,
+        }
+    }
+
     /// What the protection rests on, for people.
     #[must_use]
     pub fn assumption(&self) -> String {
@@ -227,7 +186,10 @@ impl FromStr for Dp {
             match key {
                 "epsilon" => set(&mut epsilon, "epsilon", value)?,
                 "bound" => set(&mut bound, "bound", value)?,
-                "period" => set(&mut period, "period", value)?,
+                "period" => {
+                    let value: Period = value.parse().map_err(|_| DpError::Period)?;
+                    place(&mut period, "period", value)?;
+                }
                 _ => return Err(DpError::Unknown(key.to_owned())),
             }
         }
@@ -244,7 +206,11 @@ fn set<T: FromStr<Err = DpError>>(
     key: &'static str,
     value: &str,
 ) -> Result<(), DpError> {
-    let before = place.replace(value.parse()?);
+    self::place(place, key, value.parse()?)
+}
+
+fn place<T>(place: &mut Option<T>, key: &'static str, value: T) -> Result<(), DpError> {
+    let before = place.replace(value);
     before.map_or(Ok(()), |_| Err(DpError::Twice(key)))
 }
 
