@@ -7,11 +7,14 @@ use clap::Args;
 use serde::{Deserialize, de::DeserializeOwned};
 
 mod metering;
+mod tor;
 
 pub use metering::{Metering, NFSTREAM_ACTIVE, Payload};
+pub use tor::Tor;
 
 use crate::{
     live::{self, Ingress, Options, PIN_ROOT, RUN_ROOT, TcFlavour},
+    locate::leg::Host,
     pipeline::{PipelineConfig, SampleLimits},
     sink::disk::LocalDisk,
 };
@@ -79,11 +82,19 @@ impl Settings {
             list.as_array()
                 .is_some_and(|list| list.iter().all(toml::Value::is_str))
         };
-        ensure!(
-            table.get("exclude").is_none_or(strings),
-            "`exclude` is a list of strings, as in [\"192.0.2.0/24:22\"]"
-        );
-        let metering = read(table.clone())?;
+        for (key, example) in [
+            ("exclude", "192.0.2.0/24:22"),
+            ("leg-rule", "local:out,user=backup"),
+        ] {
+            ensure!(
+                table.get(key).is_none_or(strings),
+                "`{key}` is a list of strings, as in [\"{example}\"]"
+            );
+        }
+        let metering = Metering {
+            tor: read(table.clone())?,
+            ..read(table.clone())?
+        };
         Ok(Self {
             metering,
             ..read(table)?
@@ -137,14 +148,16 @@ impl Settings {
     /// # Errors
     /// As [`Metering::sink`] and [`Metering::surroundings`].
     pub fn pipeline(&self) -> anyhow::Result<PipelineConfig> {
-        let surroundings = self.metering.surroundings()?;
+        let clock = live::wall_clock();
+        let now = live::boot_time();
+        let surroundings = self.metering.surroundings(Host::This, clock.utc(now))?;
         Ok(PipelineConfig {
             sink: self.metering.sink(&surroundings)?,
             disk: Box::new(LocalDisk),
             surroundings,
             samples: SampleLimits::for_cuts_after(self.metering.timeouts()?.active),
-            clock: live::wall_clock(),
-            now: live::boot_time(),
+            clock,
+            now,
         })
     }
 
@@ -236,6 +249,7 @@ mod tests {
     fn an_error_is_one_line_and_repeats_no_address() {
         let wrong = [
             "exclude = \"198.51.100.7\"",
+            "leg-rule = \"or:peer=198.51.100.7\"",
             "exclude = [\"198.51.100.7\"",
             "iface = [\"eth0\"]\nexclude = [198.51.100.7]",
             "table-size = \"many\"",
@@ -280,6 +294,11 @@ mod tests {
             geoip = "/x"
             geoip6 = "/y"
             asn = "/z"
+            torrc = ["/t"]
+            data-dir = ["/d"]
+            consensus = ["/c"]
+            tor-user = ["tor"]
+            leg-rule = ["local:udp"]
             no-pin = true
             pin-dir = "/p"
             run-dir = "/r"

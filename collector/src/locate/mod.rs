@@ -2,8 +2,11 @@
 
 pub mod asn;
 pub mod geoip;
+pub mod ip;
 pub mod leg;
+mod own;
 mod reserved;
+pub mod tor;
 pub mod watched;
 
 use std::sync::Arc;

@@ -8,12 +8,19 @@ use collector_common::{
     schema::{Header, Level, Lineage, PayloadMode, SCHEMA_VERSION, TimeZone},
     settings::{DEFAULT_TABLE_SIZE, SECOND, Timeouts},
 };
+use jiff::Timestamp;
 use serde::Deserialize;
 use tracing::{info, warn};
 
+use super::tor::Tor;
 use crate::{
     exclusion::{self, Exclusion},
-    locate::{Surroundings, asn::Systems, geoip::Countries},
+    locate::{
+        Surroundings,
+        asn::Systems,
+        geoip::Countries,
+        leg::{Host, Source},
+    },
     sink::{Limits, SinkConfig},
 };
 
@@ -37,7 +44,8 @@ pub struct Metering {
     /// Folder for the records; made with mode 0700 if absent
     #[arg(long, value_name = "DIR")]
     pub(super) out: Option<PathBuf>,
-    /// Name of this meter in files [default: collector]; never the host's name
+    /// Name of this meter in files [default: the first relay's nickname, else collector]; never the
+    /// host's name
     #[arg(long, value_name = "NAME")]
     pub(super) node: Option<String>,
     /// Take the first payload bytes of each flow, or none at all [default: sample]
@@ -77,6 +85,10 @@ pub struct Metering {
     /// neither payload nor port names are named by whose network they go to [default: none]
     #[arg(long, value_name = "FILE")]
     pub(super) asn: Option<PathBuf>,
+    /// What tells legs.
+    #[command(flatten)]
+    #[serde(skip)]
+    pub(super) tor: Tor,
 }
 
 /// Says nothing of the exclusions, which are addresses.
@@ -107,6 +119,7 @@ impl Metering {
             geoip: flags.geoip.or(self.geoip),
             geoip6: flags.geoip6.or(self.geoip6),
             asn: flags.asn.or(self.asn),
+            tor: self.tor.under(flags.tor),
         }
     }
 
@@ -182,7 +195,9 @@ impl Metering {
     /// # Errors
     /// No output folder, a node name that is no file name, a time out of range.
     pub fn sink(&self, surroundings: &Surroundings) -> anyhow::Result<SinkConfig> {
-        let node = self.node.as_deref().unwrap_or("collector");
+        let nickname = surroundings.legs.nickname().map(String::from);
+        let node = self.node.clone().or(nickname);
+        let node = node.as_deref().unwrap_or("collector");
         let folder = self.folder()?;
         let defaults = Limits::default();
         let spool_age = match self.rotate_after {
@@ -224,15 +239,15 @@ impl Metering {
         named.context("no output folder is named; say --out DIR")
     }
 
-    /// What is known of addresses.
+    /// What is known of addresses to a meter of `host` at `now`.
     ///
     /// # Errors
     /// A named file can't be read.
-    pub fn surroundings(&self) -> anyhow::Result<Surroundings> {
+    pub fn surroundings(&self, host: Host, now: Timestamp) -> anyhow::Result<Surroundings> {
         Ok(Surroundings {
             countries: self.countries()?.into(),
             systems: self.systems()?.into(),
-            ..Surroundings::default()
+            legs: Source::open(self.tor.config(host)?, now)?.current(),
         })
     }
 
