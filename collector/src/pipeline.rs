@@ -115,8 +115,10 @@ impl<T: Tap> Pipeline<T> {
         self.clock = clock;
     }
 
-    /// From now on, this is known of addresses.
+    /// From now on, this is known of addresses. Where the country data is other data, the next
+    /// commit begins a new spool, since a file names its data in its header.
     pub fn set_surroundings(&mut self, surroundings: Surroundings) {
+        self.sink.set_geo(surroundings.countries.describe());
         self.recorder.set_surroundings(surroundings);
     }
 

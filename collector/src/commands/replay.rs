@@ -11,6 +11,7 @@ use std::{
 };
 
 use anyhow::{Context, ensure};
+use jiff::Timestamp;
 use progress::Progress;
 use summary::Summary;
 use tracing::{error, warn};
@@ -26,6 +27,8 @@ use crate::{
         unprotected::{Unprotect, UnprotectedFile},
     },
     cli,
+    locate::leg::Host,
+    network::Network,
     settings::{NFSTREAM_ACTIVE, Privacy},
     sink::{SinkConfig, make_folder, retention::Retention},
 };
@@ -61,7 +64,9 @@ impl Plan {
         if args.nfstream_timing && !metering.sets_active() {
             timeouts.active = NFSTREAM_ACTIVE;
         }
-        let surroundings = metering.surroundings()?;
+        let hosts = hosts(&args.host)?;
+        let host = Host::Told(hosts.clone());
+        let surroundings = metering.sources(host, Timestamp::now())?.current();
         let mut sink = metering.sink(&surroundings)?;
         sink.limits.retention = Retention::keeps_all();
         sink.limits.spool_text = FILE_TEXT;
@@ -80,7 +85,7 @@ impl Plan {
             },
             exclusions: metering.exclusions()?,
             sampling: metering.samples_payload(),
-            vantage: vantage(&args.host)?,
+            vantage: vantage(hosts),
             surroundings,
             workers: workers(args.workers),
             explain: None,
@@ -118,15 +123,17 @@ fn runs(args: &cli::Replay) -> anyhow::Result<Vec<Run>> {
         .collect())
 }
 
-fn vantage(hosts: &[String]) -> anyhow::Result<Vantage> {
-    if hosts.is_empty() {
-        return Ok(Vantage::Unknown);
-    }
-    let networks = hosts.iter().map(|host| host.parse());
+fn hosts(named: &[String]) -> anyhow::Result<Vec<Network>> {
+    let networks = named.iter().map(|host| host.parse());
     let networks = networks.collect::<anyhow::Result<_>>();
-    Ok(Vantage::Host(networks.context(
-        "in --host, which takes an address or a prefix and no ports",
-    )?))
+    networks.context("in --host, which takes an address or a prefix and no ports")
+}
+
+fn vantage(hosts: Vec<Network>) -> Vantage {
+    if hosts.is_empty() {
+        return Vantage::Unknown;
+    }
+    Vantage::Host(hosts)
 }
 
 /// As many as asked for, or as there are cores beside that of the one who reads. One worker needs

@@ -21,10 +21,12 @@ use super::{
     interface::{Interface, refuse_stacked},
     kernel::{Kernel, pin_folder},
     pins::{Instance, Lock, PinFolder},
+    surroundings::Lookout,
     sys,
 };
 use crate::{
     closing::{Closer, Seeds},
+    locate::leg,
     pipeline::{Pipeline, PipelineConfig, Tap, WallClock},
     sink::entry::Lineage,
 };
@@ -49,6 +51,10 @@ pub struct Agent<T: Tap> {
     started: u64,
     watch: HookWatch,
     fullness: Fullness,
+    /// Looks at what may change under way.
+    lookout: Option<Lookout>,
+    /// The consensus files, as they were last seen.
+    consensus: Vec<leg::Status>,
     _lock: Lock,
 }
 
@@ -125,6 +131,8 @@ impl<T: Tap> Agent<T> {
             started: now,
             watch,
             fullness: Fullness::default(),
+            lookout: None,
+            consensus: Vec::new(),
             _lock: lock,
         };
         agent.inherit()?;
@@ -192,6 +200,7 @@ impl<T: Tap> Agent<T> {
     /// System calls that should not fail. A disk that can't be written is no error here: the
     /// pipeline keeps or counts what waits.
     pub fn tick(&mut self, now: u64) -> anyhow::Result<()> {
+        self.hear();
         self.pass(now, false)?;
         let books = Books::sum(&self.kernel.books.read()?);
         self.rate = [self.rate[1], (books.seen_total().packets, now)];
@@ -199,6 +208,23 @@ impl<T: Tap> Agent<T> {
         self.fullness.look(&books, now);
         self.watch.look(&self.interfaces, &books);
         Ok(())
+    }
+
+    /// With somebody who looks at what may change under way.
+    #[must_use]
+    pub fn with(mut self, lookout: Lookout) -> Self {
+        self.lookout = Some(lookout);
+        self
+    }
+
+    fn hear(&mut self) {
+        let Some(news) = self.lookout.as_ref().and_then(Lookout::news) else {
+            return;
+        };
+        self.consensus = news.consensus;
+        if let Some(surroundings) = news.surroundings {
+            self.pipeline.set_surroundings(surroundings);
+        }
     }
 
     /// Everything about the agent at this moment; walks the table.

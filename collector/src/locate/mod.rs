@@ -3,8 +3,12 @@
 pub mod asn;
 pub mod country;
 mod data;
+pub mod ip;
 pub mod leg;
+mod own;
 mod reserved;
+pub mod sources;
+pub mod tor;
 pub mod watched;
 
 use std::sync::Arc;

@@ -8,14 +8,18 @@ use collector_common::{
     schema::{Header, Level, PayloadMode, SCHEMA_VERSION, TimeZone},
     settings::{DEFAULT_TABLE_SIZE, SECOND, Timeouts},
 };
+use jiff::Timestamp;
 use serde::Deserialize;
 
+use super::tor::Tor;
 use crate::{
     anonymize::noise::Dp,
     exclusion::{self, Exclusion},
     locate::{
         Surroundings,
-        country::{Files, Source},
+        country::{self, Files},
+        leg::{self, Host},
+        sources::Sources,
     },
     sink::{Limits, SinkConfig, entry::Lineage},
 };
@@ -54,7 +58,8 @@ pub struct Metering {
     /// Folder for the records; made with mode 0700 if absent
     #[arg(long, value_name = "DIR")]
     pub(super) out: Option<PathBuf>,
-    /// Name of this meter in files [default: collector]; never the host's name
+    /// Name of this meter in files [default: the first relay's nickname, else collector]; never the
+    /// host's name
     #[arg(long, value_name = "NAME")]
     pub(super) node: Option<String>,
     /// Take the first payload bytes of each flow, or none at all [default: sample]
@@ -108,6 +113,10 @@ pub struct Metering {
     /// neither payload nor port names are named by whose network they go to [default: none]
     #[arg(long, value_name = "FILE")]
     pub(super) asn: Option<PathBuf>,
+    /// What tells legs.
+    #[command(flatten)]
+    #[serde(skip)]
+    pub(super) tor: Tor,
 }
 
 /// Says nothing of the exclusions, which are addresses.
@@ -141,6 +150,7 @@ impl Metering {
             geoip: flags.geoip.or(self.geoip),
             geoip6: flags.geoip6.or(self.geoip6),
             asn: flags.asn.or(self.asn),
+            tor: self.tor.under(flags.tor),
         }
     }
 
@@ -253,7 +263,9 @@ impl Metering {
     /// # Errors
     /// No output folder, a node name that is no file name, a time out of range.
     pub fn sink(&self, surroundings: &Surroundings) -> anyhow::Result<SinkConfig> {
-        let node = self.node.as_deref().unwrap_or("collector");
+        let nickname = surroundings.legs.nickname().map(String::from);
+        let node = self.node.clone().or(nickname);
+        let node = node.as_deref().unwrap_or("collector");
         let level = self.level()?;
         let folder = self.folder()?;
         let defaults = Limits::default();
@@ -300,40 +312,27 @@ impl Metering {
         named.context("no output folder is named; say --out DIR")
     }
 
-    /// What is known of addresses.
+    /// Where what is known of addresses comes from, for a meter of `host` at `now`. Country data is
+    /// in files that are named here, else in torrc, else packaged.
     ///
     /// # Errors
     /// A named file can't be read.
-    pub fn surroundings(&self) -> anyhow::Result<Surroundings> {
-        let places = self.places(None, None)?;
-        Ok(Surroundings {
-            countries: places.current(),
-            systems: places.systems(),
-            ..Surroundings::default()
-        })
-    }
-
-    /// Where addresses are: of files that are named here, else in torrc, else packaged.
-    ///
-    /// # Errors
-    /// A named file can't be read.
-    pub fn places(
-        &self,
-        torrc_geoip: Option<PathBuf>,
-        torrc_geoip6: Option<PathBuf>,
-    ) -> anyhow::Result<Source> {
+    pub fn sources(&self, host: Host, now: Timestamp) -> anyhow::Result<Sources> {
         ensure!(
             self.geo.is_none() || (self.geoip.is_none() && self.geoip6.is_none()),
             "--geo takes the place of --geoip and --geoip6; say the one or the others"
         );
-        Ok(Source::open(Files {
+        let legs = leg::Source::open(self.tor.config(host)?, now)?;
+        let [torrc_geoip, torrc_geoip6] = legs.geoip_files();
+        let places = country::Source::open(Files {
             geo: self.geo.clone(),
             geoip: self.geoip.clone(),
             geoip6: self.geoip6.clone(),
             asn: self.asn.clone(),
             torrc_geoip,
             torrc_geoip6,
-        })?)
+        })?;
+        Ok(Sources { places, legs })
     }
 }
 

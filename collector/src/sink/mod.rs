@@ -12,7 +12,7 @@ use std::{
 
 use crate::anonymize::noise::Dp;
 use collector_common::{
-    schema::{Counters, Header, Volume},
+    schema::{Counters, Geo, Header, Volume},
     wire::Tally,
 };
 use jiff::Timestamp;
@@ -151,6 +151,8 @@ pub struct Sink {
     failing: bool,
     to_close: Vec<FileId>,
     state: State,
+    /// The spool's header tells other country data.
+    outdated: bool,
     removed: Removed,
 }
 
@@ -197,6 +199,7 @@ impl Sink {
             failing: false,
             to_close: recovered.readable.clone(),
             state,
+            outdated: false,
             removed: Removed::default(),
         };
         recovered
@@ -240,11 +243,17 @@ impl Sink {
         flushed
     }
 
-    /// Whether the spool is old or large enough to be closed.
+    /// Countries come from other data now: the spool is closed, since its header names the data.
+    pub fn set_geo(&mut self, geo: Option<Geo>) {
+        self.outdated |= self.config.header.geo != geo;
+        self.config.header.geo = geo;
+    }
+
+    /// Whether the spool is old or large enough to be closed, or its header no longer holds.
     #[must_use]
     pub fn should_rotate(&self, now: u64) -> bool {
         let limits = &self.config.limits;
-        self.spool.is_due(now, limits.age(), limits.spool_text)
+        self.outdated || self.spool.is_due(now, limits.age(), limits.spool_text)
     }
 
     /// Whether the spool is old enough to be closed, should there be anything in it.
@@ -263,6 +272,7 @@ impl Sink {
         carried.append(self.recent[1].clone());
         let next = new_spool(&self.config, &self.told, carried, now, &mut *self.disk)?;
         let before = std::mem::replace(&mut self.spool, next);
+        self.outdated = false;
         self.to_close.push(before.id);
         self.close_old(now.utc, After::NextFile)
     }
