@@ -15,6 +15,7 @@ pub mod live;
 pub mod locate;
 pub mod network;
 pub mod pipeline;
+pub mod process;
 pub mod record;
 pub mod settings;
 pub mod sink;

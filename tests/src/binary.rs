@@ -208,11 +208,16 @@ impl Running {
     ///
     /// # Errors
     /// There is no such process any more.
-    pub fn terminate(mut self) -> Result<(ExitStatus, String)> {
-        kill(
-            Pid::from_raw(self.child.id().cast_signed()),
-            Signal::SIGTERM,
-        )?;
+    pub fn terminate(self) -> Result<(ExitStatus, String)> {
+        self.end_by(Signal::SIGTERM)
+    }
+
+    /// The end that `signal` brings; gives how it ended and what it logged.
+    ///
+    /// # Errors
+    /// There is no such process any more.
+    pub fn end_by(mut self, signal: Signal) -> Result<(ExitStatus, String)> {
+        kill(Pid::from_raw(self.child.id().cast_signed()), signal)?;
         let status = self.child.wait()?;
         Ok((status, self.log()?))
     }

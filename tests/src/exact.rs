@@ -3,7 +3,7 @@
 use std::{
     collections::HashMap,
     fs,
-    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
+    net::{IpAddr, Ipv4Addr, SocketAddr},
     path::Path,
 };
 
@@ -118,22 +118,4 @@ pub fn statistics(lines: &[String]) -> Result<Sum> {
         }
     }
     Ok(sum)
-}
-
-/// Ways to write an address, for a search that must find none of them.
-#[must_use]
-pub fn spellings(address: IpAddr) -> Vec<String> {
-    match address {
-        IpAddr::V4(address) => vec![address.to_string(), format!("{:08x}", address.to_bits())],
-        IpAddr::V6(address) => vec![
-            address.to_string(),
-            format!("{:032x}", address.to_bits()),
-            uncompressed(address),
-        ],
-    }
-}
-
-fn uncompressed(address: Ipv6Addr) -> String {
-    let words = address.segments().map(|word| format!("{word:04x}"));
-    words.join(":")
 }

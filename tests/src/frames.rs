@@ -54,6 +54,16 @@ impl Path {
         }
     }
 
+    /// Between these hosts, with the hardware addresses of [`Path::example`].
+    #[must_use]
+    pub fn of(addresses: (IpAddr, IpAddr), ports: (u16, u16)) -> Self {
+        Self {
+            addresses,
+            ports,
+            ..Self::example(IpVersion::V4)
+        }
+    }
+
     /// From one end of a pair to the other.
     #[must_use]
     pub fn between(from: &End, to: &End, version: IpVersion, ports: (u16, u16)) -> Self {

@@ -93,15 +93,21 @@ impl Seeds {
         if self.flows.get(&place).is_none_or(opens) {
             return None;
         }
-        self.flows.remove(&place)
+        let rest = self.flows.remove(&place);
+        if self.flows.is_empty() {
+            // Emptied, the table would keep keys in memory; see `take`.
+            self.flows = HashMap::new();
+        }
+        rest
     }
 
     /// Everything that waits, in the order in which it came: what goes back into the table, and
     /// what is to be written as it is.
     pub(crate) fn take(&mut self) -> (Vec<Flow>, Vec<Flow>) {
-        let mut open: Vec<_> = self
-            .flows
-            .drain()
+        // The table goes with them: emptied, it would keep their keys in memory.
+        let next = HashMap::with_capacity(self.flows.len());
+        let mut open: Vec<_> = std::mem::replace(&mut self.flows, next)
+            .into_iter()
             .map(|((key, _), entry)| Flow { key, entry })
             .collect();
         open.sort_unstable_by_key(|flow| flow.entry.id);

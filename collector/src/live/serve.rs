@@ -20,7 +20,7 @@ use super::{
     agent::{Agent, Summary},
     sys,
 };
-use crate::pipeline::Tap;
+use crate::{pipeline::Tap, process::leaving_no_trace};
 
 /// Between two passes over the table.
 const TICK: Duration = Duration::from_secs(1);
@@ -60,7 +60,7 @@ pub async fn serve<T: Tap>(
 ) -> anyhow::Result<(Summary, T)> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
-    let mut agent = start()?;
+    let mut agent = leaving_no_trace(start)?;
     let socket = agent.instance().socket(run_root);
     let doors = match Doors::open(&agent, &socket) {
         Ok(doors) => doors,
@@ -80,11 +80,17 @@ pub async fn serve<T: Tap>(
         tokio::select! {
             _ = terminate.recv() => break,
             _ = interrupt.recv() => break,
-            _ = ticks.tick() => agent.tick(sys::boot_time())?,
-            _ = settles.tick() => agent.settle(sys::boot_time())?,
-            _ = drains.tick() => agent.drain(),
-            ready = doors.samples.readable() => { agent.drain(); ready?.clear_ready(); }
-            ready = doors.late.readable() => { agent.drain(); ready?.clear_ready(); }
+            _ = ticks.tick() => leaving_no_trace(|| agent.tick(sys::boot_time()))?,
+            _ = settles.tick() => leaving_no_trace(|| agent.settle(sys::boot_time()))?,
+            _ = drains.tick() => leaving_no_trace(|| agent.drain()),
+            ready = doors.samples.readable() => {
+                leaving_no_trace(|| agent.drain());
+                ready?.clear_ready();
+            }
+            ready = doors.late.readable() => {
+                leaving_no_trace(|| agent.drain());
+                ready?.clear_ready();
+            }
             client = doors.listener.accept() => answer(&mut agent, client),
         }
     }
@@ -111,7 +117,7 @@ fn answer<T: Tap>(
     agent: &mut Agent<T>,
     client: io::Result<(UnixStream, tokio::net::unix::SocketAddr)>,
 ) {
-    let status = match (client, agent.status()) {
+    let status = match (client, leaving_no_trace(|| agent.status())) {
         (Ok((stream, _)), Ok(status)) => (stream, status),
         (Err(error), _) => return warn!("status socket: {error}"),
         (_, Err(error)) => return warn!("status: {error:#}"),

@@ -23,7 +23,7 @@ pub use self::{
     flood::Flood,
     mix::{Limit, Mix},
     pcap::{HEADER_LEN, Pcap, RECORD_HEADER_LEN, Resolution},
-    protocols::names as protocol_names,
+    protocols::{names as protocol_names, quic_opening},
     share::{Shares, UnknownProtocol},
     truth::Totals,
 };

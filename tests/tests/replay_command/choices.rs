@@ -4,11 +4,15 @@ use std::collections::BTreeSet;
 
 use anyhow::Result;
 use collector_common::packet::tcp;
-use collector_tests::{frames::Path, link::IpVersion};
+use collector_tests::{
+    frames::Path,
+    link::IpVersion,
+    timed::{capture, connection},
+};
 use serde_json::Value;
 
 use crate::{
-    made::{RELAY, capture, connection, small_mix},
+    made::{RELAY, small_mix},
     place::Place,
 };
 

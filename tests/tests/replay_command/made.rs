@@ -1,15 +1,9 @@
 //! Captures made by rule, with what is true of them.
 
-use std::{net::IpAddr, time::Duration};
-
 use anyhow::Result;
-use collector_common::packet::tcp;
-use collector_tests::{
-    frames::Path,
-    trace::{
-        Flood, HEADER_LEN, Kind, Limit, Mix, Outputs, Pcap, RECORD_HEADER_LEN, Resolution, Shares,
-        Totals, Trace,
-    },
+use collector_tests::trace::{
+    Flood, HEADER_LEN, Kind, Limit, Mix, Outputs, RECORD_HEADER_LEN, Resolution, Shares, Totals,
+    Trace,
 };
 use serde_json::Value;
 
@@ -91,43 +85,4 @@ pub(crate) fn flood(flows: u64) -> Result<Made> {
         resolution: Resolution::Micro,
         seed: 7,
     })
-}
-
-/// A capture of frames, each with its seconds behind a whole minute.
-pub(crate) fn capture(frames: &[(f64, Vec<u8>)]) -> Result<Vec<u8>> {
-    let start = Duration::from_secs(1_767_225_600);
-    let mut bytes = Vec::new();
-    let mut pcap = Pcap::create(&mut bytes, Resolution::Nano)?;
-    for (seconds, frame) in frames {
-        pcap.write(start + Duration::from_secs_f64(*seconds), frame)?;
-    }
-    pcap.finish()?;
-    Ok(bytes)
-}
-
-/// A TCP connection from its SYN to its last acknowledgment, in a second: the opener says this, the
-/// other side answers that.
-pub(crate) fn connection(path: Path, at: f64, says: &[u8], answers: &[u8]) -> Vec<(f64, Vec<u8>)> {
-    let back = path.reversed();
-    let (next, next_back) = (1 + says.len() as u32, 1 + answers.len() as u32);
-    let frames = [
-        path.tcp(tcp::SYN, 0, &[]),
-        back.tcp(tcp::SYN | tcp::ACK, 0, &[]),
-        path.tcp(tcp::ACK, 1, says),
-        back.tcp(tcp::ACK, 1, answers),
-        path.tcp(tcp::FIN | tcp::ACK, next, &[]),
-        back.tcp(tcp::FIN | tcp::ACK, next_back, &[]),
-        path.tcp(tcp::ACK, next + 1, &[]),
-    ];
-    let times = (0..).map(|number| at + 0.1 * f64::from(number));
-    times.zip(frames).collect()
-}
-
-/// Between two hosts that speak Ethernet.
-pub(crate) fn path(addresses: (IpAddr, IpAddr), ports: (u16, u16)) -> Path {
-    Path {
-        macs: ([2, 0, 0, 0, 0, 1], [2, 0, 0, 0, 0, 2]),
-        addresses,
-        ports,
-    }
 }

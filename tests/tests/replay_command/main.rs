@@ -7,5 +7,4 @@ mod large;
 mod made;
 mod outputs;
 mod place;
-mod privacy;
 mod usage;

@@ -9,6 +9,8 @@ mod smtp;
 mod ssh;
 mod tls;
 
+pub use quic::quic_opening;
+
 use super::{conversation::Conversation, dice::Dice};
 
 /// A protocol of the mix.

@@ -41,6 +41,14 @@ pub(super) fn talk(dice: &mut Dice, bytes: u32) -> Conversation {
     conversation
 }
 
+/// The first datagram to a server of this name, the same in every run.
+#[must_use]
+pub fn quic_opening(name: &str) -> Vec<u8> {
+    let mut dice = Dice::new(1);
+    let guess = dice.array::<8>();
+    client_initial(&mut dice, &initial_keys(&guess).local, &guess, name)
+}
+
 fn initial_keys(client_guess: &[u8]) -> Keys {
     let suite = TLS13_AES_128_GCM_SHA256.tls13();
     let suite = suite.and_then(|suite| suite.quic_suite());
