@@ -1,5 +1,8 @@
 //! The one way from a [`Record`], which holds addresses and names, to what may be published.
 
+pub mod agent;
+pub mod traces;
+
 use std::borrow::Cow;
 
 use collector_common::{
