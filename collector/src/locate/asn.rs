@@ -99,39 +99,53 @@ pub(crate) mod fixtures {
     /// One in which every IPv4 address has the record `field: value`; `value` as the format codes
     /// it.
     pub(crate) fn database(field: &str, value: &[u8]) -> Vec<u8> {
-        // A search tree of one node; both sides lead to the record behind the separator.
-        let mut file = [[0, 0, 17], [0, 0, 17]].concat();
+        database_of(&map(&[(field, value.to_owned())]))
+    }
+
+    /// One in which every IPv4 address has the same record.
+    pub(crate) fn database_of(record: &[u8]) -> Vec<u8> {
+        // A node of which both sides lead to the record behind the separator.
+        with_tree(&[[17, 17]], 4, record)
+    }
+
+    /// One with a search tree of the children of each node, and the data that they lead to.
+    pub(crate) fn with_tree(nodes: &[[u32; 2]], ip_version: u8, data: &[u8]) -> Vec<u8> {
+        let children = nodes.as_flattened().iter();
+        let mut file: Vec<u8> = children
+            .flat_map(|child| child.to_be_bytes().into_iter().skip(1))
+            .collect();
         file.extend([0; 16]);
-        file.push(0xe1);
-        file.extend(text(field));
-        file.extend(value);
+        file.extend(data);
         file.extend(b"\xab\xcd\xefMaxMind.com");
-        file.extend(metadata());
+        file.extend(metadata(u8::try_from(nodes.len()).unwrap(), ip_version));
         file
     }
 
-    fn metadata() -> Vec<u8> {
-        let mut map = vec![0xe9];
-        for (name, value) in [
+    fn metadata(node_count: u8, ip_version: u8) -> Vec<u8> {
+        map(&[
             ("binary_format_major_version", vec![0xa1, 2]),
             ("binary_format_minor_version", vec![0xa0]),
             ("build_epoch", vec![0x01, 0x02, 1]),
             ("database_type", text("Test")),
-            (
-                "description",
-                [vec![0xe1], text("en"), text("Test")].concat(),
-            ),
-            ("ip_version", vec![0xa1, 4]),
+            ("description", map(&[("en", text("Test"))])),
+            ("ip_version", vec![0xa1, ip_version]),
             ("languages", vec![0x00, 0x04]),
-            ("node_count", vec![0xc1, 1]),
+            ("node_count", vec![0xc1, node_count]),
             ("record_size", vec![0xa1, 24]),
-        ] {
+        ])
+    }
+
+    /// A map as the format codes it.
+    pub(crate) fn map(fields: &[(&str, Vec<u8>)]) -> Vec<u8> {
+        let mut map = vec![0xe0 | u8::try_from(fields.len()).unwrap()];
+        for (name, value) in fields {
             map.extend(text(name));
             map.extend(value);
         }
         map
     }
 
+    /// A text as the format codes it.
     pub(crate) fn text(text: &str) -> Vec<u8> {
         let length = u8::try_from(text.len()).unwrap();
         assert!(length < 29);
@@ -184,6 +198,19 @@ mod tests {
         // A database of IPv4 alone.
         assert_eq!(systems.lookup(&Address::v6([0x20; 16]), 6), None);
         assert_eq!(lookup(&Systems::none(), [8, 8, 8, 8]), None);
+    }
+
+    #[test]
+    fn a_database_without_a_description_is_read() {
+        let mut file = database("asn", &[0xc1, 7]);
+        let name = b"description";
+        let place = file
+            .windows(name.len())
+            .position(|bytes| bytes == name)
+            .unwrap();
+        let place = place + name.len();
+        file.splice(place..place + map(&[("en", text("Test"))]).len(), map(&[]));
+        assert_eq!(lookup(&read(&file).unwrap(), [8, 8, 8, 8]), Some(7));
     }
 
     #[test]

@@ -1,4 +1,5 @@
-//! What is told of address ranges, as sorted columns: a look-up is a binary search.
+//! What is told of address ranges, as sorted columns: a look-up is a binary search, first among the
+//! heads of blocks, which stay in the CPU's cache, then in one block.
 
 use std::cmp::Reverse;
 
@@ -34,12 +35,17 @@ impl Number for u128 {
     }
 }
 
+/// Ranges of a block. A search for the block and one within it each meet few cache lines.
+const BLOCK: usize = 64;
+
 /// Ranges of one IP version. A value holds from its start to the next start; where nothing was told,
 /// the default value holds. Equal neighbours are one.
 #[derive(Debug)]
 pub(in crate::locate) struct Column<T, V> {
     starts: Vec<T>,
     values: Vec<V>,
+    /// Every [`BLOCK`]th start.
+    heads: Vec<T>,
     /// The first address behind all ranges; `None`: there is none.
     free: Option<T>,
 }
@@ -49,6 +55,7 @@ impl<T: Number, V> Default for Column<T, V> {
         Self {
             starts: Vec::new(),
             values: Vec::new(),
+            heads: Vec::new(),
             free: Some(T::default()),
         }
     }
@@ -60,11 +67,18 @@ impl<T: Number, V: Copy + PartialEq + Default> Column<T, V> {
         if self.free.is_some_and(|free| address >= free) {
             return V::default();
         }
-        let after = self.starts.partition_point(|start| *start <= address);
-        let value = after
-            .checked_sub(1)
-            .and_then(|index| self.values.get(index));
+        let value = self.place(address).and_then(|place| self.values.get(place));
         value.copied().unwrap_or_default()
+    }
+
+    /// Where the last start is that does not come after `address`.
+    fn place(&self, address: T) -> Option<usize> {
+        let is_before = |start: &T| *start <= address;
+        let block = self.heads.partition_point(is_before).checked_sub(1)?;
+        let first = block * BLOCK;
+        let last = self.starts.len().min(first + BLOCK);
+        let within = self.starts.get(first..last)?.partition_point(is_before);
+        (first + within).checked_sub(1)
     }
 
     /// Adds a range, its `end` included, behind all that are there.
@@ -134,6 +148,9 @@ impl<T: Number, V: Copy + PartialEq + Default> Column<T, V> {
 
     fn set(&mut self, start: T, value: V) {
         if self.values.last() != Some(&value) {
+            if self.starts.len().is_multiple_of(BLOCK) {
+                self.heads.push(start);
+            }
             self.starts.push(start);
             self.values.push(value);
         }
@@ -217,6 +234,19 @@ mod tests {
         assert!(column.push(9, 12, 1).unwrap_err().contains("after"));
         assert!(column.push(30, 29, 1).unwrap_err().contains("ends"));
         column.push(10, 12, 1).unwrap();
+    }
+
+    #[test]
+    fn every_range_of_many_blocks_is_found() {
+        let mut column = Column::<u32, u32>::default();
+        for number in 1..1000 {
+            column.push(number * 10, number * 10 + 5, number).unwrap();
+        }
+        for address in 0..10_010 {
+            let number = if address % 10 <= 5 { address / 10 } else { 0 };
+            let expected = if number < 1000 { number } else { 0 };
+            assert_eq!(column.find(address), expected, "{address}");
+        }
     }
 
     proptest! {
