@@ -277,6 +277,7 @@ mod tests {
             linger = 1
             rotate-after = 60
             write-failed = true
+            geo = "/w"
             geoip = "/x"
             geoip6 = "/y"
             asn = "/z"
@@ -290,6 +291,13 @@ mod tests {
             (options.table_size, options.pin, options.sample_payload),
             (1024, false, false)
         );
+    }
+
+    #[test]
+    fn country_data_is_one_database_or_tors_files() {
+        let both = Settings::from_toml("geo = \"/w\"\ngeoip = \"/x\"").unwrap();
+        let error = both.metering.places(None, None).unwrap_err().to_string();
+        assert!(error.contains("--geo takes the place"), "{error}");
     }
 
     #[test]
