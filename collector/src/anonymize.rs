@@ -21,7 +21,6 @@ use crate::{
     sink::entry::{Entered, Kind, Size},
 };
 
-
 /// What goes to the spool of `record`, which began `minutes` after the Unix epoch.
 #[must_use]
 pub fn anonymize(record: &Record, places: &Places, level: Level, minutes: i64) -> Entered {
