@@ -3,9 +3,10 @@
 
 mod files;
 
-use std::{collections::HashSet, io, path::PathBuf, sync::Arc};
+use std::{io, path::PathBuf, sync::Arc};
 
 use collector_common::schema::Nickname;
+use hashbrown::HashSet;
 use jiff::{SignedDuration, Timestamp};
 
 use self::files::{Place, Told, TorrcFile, Wanted};
@@ -136,8 +137,8 @@ pub struct Source {
     accounts: Accounts,
     addresses: Option<Addresses>,
     own: HashSet<Ip>,
-    /// Trouble with addresses or accounts, and with there being no relay.
-    told: [Told; 3],
+    /// Trouble with accounts, with addresses, with there being no relay, and with a relay's user.
+    told: [Told; 4],
     current: Arc<Legs>,
 }
 
@@ -357,6 +358,18 @@ impl Source {
         }
     }
 
+    fn unknown_user(&self) -> Option<String> {
+        let relays = self.torrcs().filter(|torrc| torrc.is_relay);
+        let unknown = |user: &&User| self.accounts.id(user).is_none();
+        let user = relays
+            .filter_map(|torrc| torrc.user.as_ref())
+            .find(unknown)?;
+        Some(format!(
+            "{user} of a torrc is no account in /etc/passwd: what that relay opens counts as local; \
+             say --tor-user with its number"
+        ))
+    }
+
     /// Says once what makes legs less sure than they could be.
     fn complain(&mut self, now: Timestamp) {
         let is_here = matches!(self.config.host, Host::This);
@@ -369,6 +382,8 @@ impl Source {
         let trouble = "no tor is found on this host: every TCP connection that it opens counts as \
                        exit, by port; say --torrc FILE or --tor-user NAME";
         self.told[2].hear(none.then(|| trouble.to_owned()));
+        let unknown = self.unknown_user().filter(|_| is_here);
+        self.told[3].hear(unknown);
     }
 }
 

@@ -9,6 +9,7 @@ mod quantity;
 use std::{
     collections::HashMap,
     fs,
+    os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
 };
 
@@ -46,9 +47,6 @@ const KEYS: [&str; 18] = [
     "RelayBandwidthBurst",
 ];
 
-/// Most torrc files that are found by themselves.
-const MAX_INSTALLED: usize = 256;
-
 /// What a torrc says.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Torrc {
@@ -56,7 +54,7 @@ pub struct Torrc {
     pub is_relay: bool,
     /// The relay's name.
     pub nickname: Option<Nickname>,
-    /// Who tor runs as.
+    /// Who tor runs as; where nothing says so, whose its files are.
     pub user: Option<User>,
     /// Where its files are.
     pub data_directory: Option<PathBuf>,
@@ -106,8 +104,17 @@ impl Torrc {
             torrc.user = torrc.user.or(packaged.user);
             torrc.data_directory = torrc.data_directory.or(Some(packaged.data_directory));
         }
+        let folder = torrc.data_directory.as_deref();
+        torrc.user = torrc.user.or_else(|| owner(folder?));
         Ok(torrc)
     }
+}
+
+/// tor runs only as the owner of its data directory. One of root's is mostly none of a relay, and
+/// would make all of root's traffic that of one.
+fn owner(folder: &Path) -> Option<User> {
+    let owner = fs::metadata(folder).ok()?.uid();
+    (owner != 0).then_some(User::Id(owner))
 }
 
 fn is_wanted(key: &str) -> bool {
@@ -123,7 +130,6 @@ pub fn installed(root: &Path) -> Vec<PathBuf> {
         .into_iter()
         .flatten()
         .flatten()
-        .take(MAX_INSTALLED)
         .map(|instance| instance.path().join("torrc"))
         .collect();
     instances.sort_unstable();
@@ -459,6 +465,21 @@ mod tests {
         let root = Root::with(&[("my/torrc", "ORPort 9001")]);
         let torrc = root.read("my/torrc").unwrap();
         assert_eq!((torrc.user, torrc.data_directory), (None, None));
+    }
+
+    #[test]
+    fn tor_runs_as_the_owner_of_its_files_unless_that_is_root() {
+        let root = Root::with(&[("data/state", "")]);
+        let torrc = format!("DataDirectory {}", root.path("data").display());
+        fs::write(root.path("torrc"), torrc).unwrap();
+        let mut owner = nix::unistd::geteuid();
+        if owner.is_root() {
+            assert_eq!(root.read("torrc").unwrap().user, None);
+            owner = 4711.into();
+            nix::unistd::chown(&root.path("data"), Some(owner), None).unwrap();
+        }
+        let user = root.read("torrc").unwrap().user;
+        assert_eq!(user, Some(User::Id(owner.as_raw())));
     }
 
     #[test]

@@ -264,3 +264,36 @@ fn a_consensus_of_several_places_is_known_wherever_it_is_listed() {
         );
     }
 }
+
+#[test]
+fn trouble_with_a_consensus_is_told_until_it_is_over() {
+    let files = Files::of_a_relay();
+    let mut source = files.open();
+    let cached = "var/lib/tor/cached-microdesc-consensus";
+    let trouble = |source: &Source, now| source.places[0].trouble(now).unwrap_or_default();
+    let late = "2026-11-22T18:00:01Z".parse().ok();
+    assert_eq!(trouble(&source, Some(now())), "");
+    assert!(trouble(&source, late).contains("is out of date"));
+    assert_eq!(trouble(&source, None), "", "of a capture it may be old");
+    files.write(cached, "r broken\n");
+    source.refresh(now());
+    assert!(trouble(&source, Some(now())).contains("microdesc-consensus:1: too short"));
+    files.write(cached, LATER);
+    source.refresh(now());
+    assert_eq!(trouble(&source, late), "");
+    files.write("etc/tor/torrc", "ORPort 9001\nDataDirectory /nonexistent\n");
+    source.refresh(now());
+    assert!(trouble(&source, late).contains("no consensus in /nonexistent"));
+}
+
+#[test]
+fn a_relays_user_that_is_no_account_is_told() {
+    let files = Files::of_a_relay();
+    files.write("etc/tor/instances/b/torrc", "ORPort 9002\n");
+    let mut source = files.open();
+    let told = source.unknown_user().unwrap();
+    assert!(told.starts_with("user _tor-b of a torrc"), "{told}");
+    files.write("etc/passwd", "_tor-b:x:106:1::/:/bin/false\n");
+    assert!(source.refresh(now()));
+    assert_eq!(source.unknown_user(), None);
+}
