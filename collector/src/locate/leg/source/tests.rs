@@ -1,5 +1,6 @@
 use std::{fs, net::IpAddr};
 
+use jiff::SignedDuration;
 use tempfile::TempDir;
 
 use super::*;
