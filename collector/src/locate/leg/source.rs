@@ -4,6 +4,7 @@
 mod config;
 mod files;
 mod status;
+mod trouble;
 
 use std::{path::PathBuf, sync::Arc};
 
@@ -259,34 +260,6 @@ impl Source {
             tor_users: named.chain(self.accounts.packaged()).collect(),
             consensuses,
         }
-    }
-
-    fn unknown_user(&self) -> Option<String> {
-        let relays = self.torrcs().filter(|torrc| torrc.is_relay);
-        let unknown = |user: &&User| self.accounts.id(user).is_none();
-        let user = relays
-            .filter_map(|torrc| torrc.user.as_ref())
-            .find(unknown)?;
-        Some(format!(
-            "{user} of a torrc is no account in /etc/passwd: what that relay opens counts as local; \
-             say --tor-user with its number"
-        ))
-    }
-
-    /// Says once what makes legs less sure than they could be.
-    fn complain(&mut self, now: Timestamp) {
-        let is_here = matches!(self.config.host, Host::This);
-        // A capture may be as old as its consensus.
-        let now = is_here.then_some(now);
-        self.torrcs.iter_mut().for_each(TorrcFile::complain);
-        self.places.iter_mut().for_each(|place| place.complain(now));
-        let legs = &self.current;
-        let none = is_here && legs.tor_users.is_empty() && legs.describe().is_empty();
-        let trouble = "no tor is found on this host: every TCP connection that it opens counts as \
-                       exit, by port; say --torrc FILE or --tor-user NAME";
-        self.told[2].hear(none.then(|| trouble.to_owned()));
-        let unknown = self.unknown_user().filter(|_| is_here);
-        self.told[3].hear(unknown);
     }
 }
 

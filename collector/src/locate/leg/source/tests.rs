@@ -298,3 +298,15 @@ fn a_relays_user_that_is_no_account_is_told() {
     assert!(source.refresh(now()));
     assert_eq!(source.unknown_user(), None);
 }
+
+#[test]
+fn a_host_without_a_relay_is_told_what_that_means() {
+    let files = Files::of_a_relay();
+    assert_eq!(files.open().no_relay(), None);
+    files.write("etc/tor/torrc", "SocksPort 9050\n");
+    let source = files.open();
+    assert!(source.no_relay().unwrap().contains("ORPort"));
+    assert_eq!(source.idle_folders(), [files.path("var/lib/tor")]);
+    files.write("etc/passwd", "root:x:0:0::/root:/bin/sh\n");
+    assert!(files.open().no_relay().unwrap().contains("no tor is found"));
+}
