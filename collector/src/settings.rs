@@ -153,7 +153,7 @@ impl Settings {
         let sources = self.metering.sources(Host::This, clock.utc(now))?;
         let surroundings = sources.current();
         let config = PipelineConfig {
-            sink: self.metering.sink(&surroundings)?,
+            sink: self.metering.sink(&surroundings, self.metering.level()?)?,
             disk: Box::new(LocalDisk),
             surroundings,
             samples: SampleLimits::for_cuts_after(self.metering.timeouts()?.active),
@@ -392,7 +392,7 @@ mod tests {
             std::fs::write(&torrc, text).unwrap();
             let text = format!("out = \"/x\"\ntorrc = [{torrc:?}]\n{more}");
             let config = Settings::from_toml(&text).unwrap().pipeline().unwrap();
-            config.sink.header.node
+            config.0.sink.header.node
         };
         let relay = "Nickname quick\nORPort 9001\n";
         assert_eq!(called(relay, ""), "quick");

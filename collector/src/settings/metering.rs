@@ -258,15 +258,14 @@ impl Metering {
         })
     }
 
-    /// Where and how to write.
+    /// Where and how to write at `level`.
     ///
     /// # Errors
     /// No output folder, a node name that is no file name, a time out of range.
-    pub fn sink(&self, surroundings: &Surroundings) -> anyhow::Result<SinkConfig> {
+    pub fn sink(&self, surroundings: &Surroundings, level: Level) -> anyhow::Result<SinkConfig> {
         let nickname = surroundings.legs.nickname().map(String::from);
         let node = self.node.clone().or(nickname);
         let node = node.as_deref().unwrap_or("collector");
-        let level = self.level()?;
         let folder = self.folder()?;
         let defaults = Limits::default();
         let spool_age = match self.rotate_after {
