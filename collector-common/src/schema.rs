@@ -1,26 +1,41 @@
-//! The file schema: every line that a spool or a closed file may hold.
+//! The file schema: every line that a closed file may hold.
 //!
-//! The schema is closed: a field is an enum, a code, a bucket, a bounded number, a listed port, a
-//! registered type or a family. The same, for other programs, is [`JSON_SCHEMA`]; a test holds
+//! The schema is closed: a field is an enum, a code, a number as its level tells it, a listed port, a
+//! registered type or a family; the one free field is the user agent at level thesis. The same, for other programs, is [`JSON_SCHEMA`]; a test holds
 //! real output against it.
 
 use std::borrow::Cow;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{expiry::End, flow::OpenerBasis, wire::Tally};
+use crate::{
+    books::{Books, Reason},
+    expiry::End,
+    flow::OpenerBasis,
+    wire::Tally,
+};
 
+mod country;
+mod day;
 mod fields;
+mod label;
+mod level;
+mod nickname;
 mod port;
 
+pub use country::{Country, Proxy};
+pub use day::{DayCell, Dimension, Distinct, OTHER};
 pub use fields::{
-    Bucket, Country, GeoSource, Hour, Leg, LegBasis, Level, Lineage, Method, Outcome, PayloadMode,
-    SpoolId, TimeZone, Transport,
+    Confidence, GeoSource, Hour, Invalid, Leg, LegBasis, Method, Outcome, PayloadMode, Period,
+    Start, TimeZone, Transport,
 };
+pub use label::Label;
+pub use level::{Level, bucket};
+pub use nickname::Nickname;
 pub use port::{Port, PortClass};
 
 /// Version of the lines. A change that an old reader would misread raises it.
-pub const SCHEMA_VERSION: u32 = 1;
+pub const SCHEMA_VERSION: u32 = 2;
 
 /// JSON Schema (draft 2020-12) of one line.
 pub const JSON_SCHEMA: &str = include_str!("../schema/flows.schema.json");
@@ -29,7 +44,7 @@ pub const JSON_SCHEMA: &str = include_str!("../schema/flows.schema.json");
 /// thesis that this meter continues).
 pub const FAILED_PACKETS: u64 = 4;
 
-/// One line of a file.
+/// One line of a closed file.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum Line {
@@ -41,8 +56,14 @@ pub enum Line {
     Failed(FailedCell),
     /// Exact sums of one hour and leg.
     Statistics(Statistics),
-    /// Running sums at the end of a frame; in spools only.
-    Totals(Totals),
+    /// Of these, one relay's, on a host of several.
+    RelayStatistics(RelayStatistics),
+    /// What was seen and what became of it while the file was written.
+    Counters(CountersLine),
+    /// Flows of one day, leg and kind; in day files.
+    Day(DayCell),
+    /// How many values a dimension has; in day files.
+    Distinct(Distinct),
 }
 
 /// First line of a file.
@@ -57,6 +78,10 @@ pub struct Header {
     pub time_zone: TimeZone,
     /// How much was removed.
     pub level: Level,
+    /// Kinds of fewer flows than this are not told apart ([`Level::k`]).
+    pub k: u64,
+    /// Noise in the counts.
+    pub dp: Option<DifferentialPrivacy>,
     /// Where countries come from; `null`: every public address is `??`.
     pub geo: Option<Geo>,
     /// How many exclusion rules held; their values are not told.
@@ -67,25 +92,51 @@ pub struct Header {
     pub meter: String,
 }
 
+/// Counts are noisy: discrete Laplace, the same for every list of keys.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DifferentialPrivacy {
+    /// Of a whole release, in decimals.
+    pub epsilon: String,
+    /// How many flows one action changes at most: an assumption, since an exit can't link flows to
+    /// a person.
+    pub bound: u64,
+    /// What one release covers.
+    pub period: Period,
+}
+
 /// Country data that was used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Geo {
     /// Kind of data.
     pub source: GeoSource,
-    /// Day the data says it is from.
+    /// Day the data says it is from, UTC; the oldest where it is in several files.
     pub date: Option<jiff::civil::Date>,
 }
 
 /// A flow as it may be published.
 ///
-/// `hour` comes first and `id` is absent from closed files, so that sorting lines as text groups
-/// them by hour and forgets the order in which flows ended.
+/// `start` comes first and numbers come last, so that sorting lines as text groups like flows of
+/// one hour or minute and forgets the order in which they ended.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct PublicRecord {
-    /// Hour in which this part began.
-    pub hour: Hour,
+    /// Hour or minute in which this part began.
+    pub start: Start,
+    /// What kind of flow it is.
+    #[serde(flatten)]
+    pub traits: Traits,
+    /// Wire packets, both directions; as the level tells them ([`Level::packets`]).
+    pub packets: u64,
+    /// Wire bytes, both directions ([`Level::bytes`]).
+    pub bytes: u64,
+    /// First to last packet of this part, milliseconds ([`Level::duration_ms`]).
+    pub duration_ms: u64,
+}
+
+/// What is told of a flow beside its time and size.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Traits {
     /// Whose traffic it is.
     pub leg: Leg,
     /// How the leg is known.
@@ -94,27 +145,27 @@ pub struct PublicRecord {
     pub transport: Transport,
     /// 4 or 6.
     pub ip_version: u8,
-    /// `Master.App` in nDPI's vocabulary, one name where both are the same.
-    pub label: Cow<'static, str>,
+    /// Protocol and application.
+    pub label: Label,
     /// nDPI category.
     pub category: Cow<'static, str>,
     /// How the label was found.
     pub method: Method,
-    /// The port alone gave the label.
+    /// The port or the address alone gave the label.
     pub guessed: bool,
+    /// How sure the label is.
+    pub confidence: Confidence,
     /// Of the opener.
     pub source_country: Country,
     /// Of the other side.
     pub destination_country: Country,
+    /// What the country data flags of the opener; `null` where it has no flags.
+    pub source_proxy: Option<Proxy>,
+    /// The same of the other side.
+    pub destination_proxy: Option<Proxy>,
     /// Port of the other side; `null` for transports without ports.
     pub destination_port: Option<Port>,
-    /// Wire packets, both directions.
-    pub packets: Bucket,
-    /// Wire bytes, both directions.
-    pub bytes: Bucket,
-    /// First to last packet of this part, milliseconds.
-    pub duration_ms: Bucket,
-    /// Family of the first request's user agent.
+    /// Of the first request; a family below level thesis.
     pub user_agent: Option<Cow<'static, str>>,
     /// Registered media type of the response, else `other`.
     pub content_type: Option<Cow<'static, str>>,
@@ -126,9 +177,6 @@ pub struct PublicRecord {
     pub failed: bool,
     /// How the opener is known.
     pub opener_basis: OpenerBasis,
-    /// In spools only: no record is written twice after a crash.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub id: Option<SpoolId>,
 }
 
 /// Records, and what they counted.
@@ -160,6 +208,16 @@ impl Sum {
         self.packets = self.packets.saturating_add(other.packets);
         self.bytes = self.bytes.saturating_add(other.bytes);
     }
+
+    /// What has been added since `earlier`.
+    #[must_use]
+    pub fn since(self, earlier: Self) -> Self {
+        Self {
+            flows: self.flows.saturating_sub(earlier.flows),
+            packets: self.packets.saturating_sub(earlier.packets),
+            bytes: self.bytes.saturating_sub(earlier.bytes),
+        }
+    }
 }
 
 /// Failed flows that went to a counter instead of lines.
@@ -170,26 +228,28 @@ pub struct FailedCell {
     pub hour: Hour,
     /// Whose traffic it is.
     pub leg: Leg,
-    /// Transport protocol.
-    pub transport: Transport,
-    /// What the transport showed.
-    pub outcome: Outcome,
-    /// Port of the other side; `null` for transports without ports.
-    pub destination_port: Option<Port>,
-    /// Flows, packets and bytes.
-    pub sum: Sum,
-    /// In spools only: the records counted here.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub ids: Vec<SpoolId>,
+    /// Transport protocol; `null` for the rest, of kinds too small to be told.
+    pub transport: Option<Transport>,
+    /// What the transport showed; `null` for the rest.
+    pub outcome: Option<Outcome>,
+    /// Range of the other side's port; `null` for the rest, and for transports without ports.
+    pub port_class: Option<PortClass>,
+    /// Flows.
+    pub flows: u64,
+    /// Wire packets.
+    pub packets: u64,
+    /// Wire bytes.
+    pub bytes: u64,
 }
 
-/// Exact sums over every record of one hour and leg, failed ones included.
+/// Exact sums over every record of one hour and leg, failed ones included. A leg's hour of fewer
+/// than k flows is in the next hour's line.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Statistics {
     /// Hour in which the flows began.
     pub hour: Hour,
-    /// Whose traffic it is.
+    /// Whose traffic it is; `other` for what legs of too few flows had left at the end.
     pub leg: Leg,
     /// All records.
     pub all: Sum,
@@ -201,43 +261,107 @@ pub struct Statistics {
     pub refused: Sum,
     /// Of all, those where it sent nothing.
     pub no_answer: Sum,
+    /// Of all, flows whose label is a guess.
+    pub guessed: u64,
+    /// Time from first to last packet, summed over all, milliseconds.
+    pub duration_ms: u64,
+    /// `duration_ms` over flows, rounded down.
+    pub mean_duration_ms: u64,
+    /// Countries of openers.
+    pub source_countries: u64,
+    /// Countries of the other sides.
+    pub destination_countries: u64,
 }
 
-impl Statistics {
-    /// Nothing yet.
+/// Sums of one relay of a host that has several.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RelayStatistics {
+    /// Which.
+    pub relay: Nickname,
+    /// Of its flows alone.
+    #[serde(flatten)]
+    pub statistics: Statistics,
+}
+
+/// What was seen, and what became of it, during some hours.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CountersLine {
+    /// First hour.
+    pub since: Hour,
+    /// Last hour.
+    pub until: Hour,
+    /// Of these hours.
+    #[serde(flatten)]
+    pub counters: Counters,
+}
+
+/// Counters of everything that is in no record. seen = the flows' packets + all that follows it up
+/// to `late_lost`, but for flows that are under way at either end.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Counters {
+    /// By the hooks.
+    pub seen: Volume,
+    /// [`Reason::NotIp`].
+    pub not_ip: Volume,
+    /// [`Reason::Malformed`].
+    pub malformed: Volume,
+    /// [`Reason::LaterFragment`].
+    pub later_fragment: Volume,
+    /// [`Reason::Excluded`].
+    pub excluded: Volume,
+    /// [`Reason::OtherInterface`].
+    pub other_interface: Volume,
+    /// [`Reason::OverflowLost`].
+    pub overflow_lost: Volume,
+    /// [`Reason::LateLost`].
+    pub late_lost: Volume,
+    /// Late and overflow packets that a crash swallowed.
+    pub lost_in_crash: Volume,
+    /// Records that were dropped because the disk took nothing and the queue was full.
+    pub unwritten: Sum,
+    /// Payload samples lost to a full ring: a label may suffer, no count does.
+    pub samples_lost: u64,
+    /// Payload samples that were not looked at because too many flows were undecided.
+    pub samples_shed: u64,
+}
+
+impl Counters {
+    /// Those that the kernel keeps.
     #[must_use]
-    pub fn empty(hour: Hour, leg: Leg) -> Self {
+    pub fn of(books: &Books) -> Self {
+        let reason = |reason: Reason| Volume::from(books.reasons[reason as usize]);
         Self {
-            hour,
-            leg,
-            all: Sum::default(),
-            failed: Sum::default(),
-            answered: Sum::default(),
-            refused: Sum::default(),
-            no_answer: Sum::default(),
+            seen: books.seen_total().into(),
+            not_ip: reason(Reason::NotIp),
+            malformed: reason(Reason::Malformed),
+            later_fragment: reason(Reason::LaterFragment),
+            excluded: reason(Reason::Excluded),
+            other_interface: reason(Reason::OtherInterface),
+            overflow_lost: reason(Reason::OverflowLost),
+            late_lost: reason(Reason::LateLost),
+            samples_lost: books.samples_lost,
+            ..Self::default()
         }
     }
 
-    /// Counts one record.
-    pub fn count(&mut self, outcome: Outcome, failed: bool, sum: Sum) {
-        self.all.add(sum);
-        if failed {
-            self.failed.add(sum);
+    /// What has been added since `earlier`.
+    #[must_use]
+    pub fn since(&self, earlier: &Self) -> Self {
+        Self {
+            seen: self.seen.since(earlier.seen),
+            not_ip: self.not_ip.since(earlier.not_ip),
+            malformed: self.malformed.since(earlier.malformed),
+            later_fragment: self.later_fragment.since(earlier.later_fragment),
+            excluded: self.excluded.since(earlier.excluded),
+            other_interface: self.other_interface.since(earlier.other_interface),
+            overflow_lost: self.overflow_lost.since(earlier.overflow_lost),
+            late_lost: self.late_lost.since(earlier.late_lost),
+            lost_in_crash: self.lost_in_crash.since(earlier.lost_in_crash),
+            unwritten: self.unwritten.since(earlier.unwritten),
+            samples_lost: self.samples_lost.saturating_sub(earlier.samples_lost),
+            samples_shed: self.samples_shed.saturating_sub(earlier.samples_shed),
         }
-        match outcome {
-            Outcome::Answered => self.answered.add(sum),
-            Outcome::Refused => self.refused.add(sum),
-            Outcome::NoAnswer => self.no_answer.add(sum),
-        }
-    }
-
-    /// Adds the sums of `other`.
-    pub fn add(&mut self, other: &Self) {
-        self.all.add(other.all);
-        self.failed.add(other.failed);
-        self.answered.add(other.answered);
-        self.refused.add(other.refused);
-        self.no_answer.add(other.no_answer);
     }
 }
 
@@ -249,6 +373,17 @@ pub struct Volume {
     pub packets: u64,
     /// Wire bytes.
     pub bytes: u64,
+}
+
+impl Volume {
+    /// What has been added since `earlier`.
+    #[must_use]
+    pub fn since(self, earlier: Self) -> Self {
+        Self {
+            packets: self.packets.saturating_sub(earlier.packets),
+            bytes: self.bytes.saturating_sub(earlier.bytes),
+        }
+    }
 }
 
 impl From<Volume> for Tally {
@@ -276,29 +411,6 @@ impl From<Tally> for Volume {
             bytes: tally.bytes,
         }
     }
-}
-
-/// Running sums since the kernel's maps began to live (their lineage). With them the books
-/// close: metered = `written` + `unwritten` + `lost_in_crash` + live.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Totals {
-    /// Which maps.
-    pub lineage: Lineage,
-    /// Commit that the frame belongs to, counted from 0 in a lineage.
-    pub commit: u64,
-    /// Every record written, as a line or in a failed counter.
-    pub written: Sum,
-    /// Of `written`, packets of late and overflow records that never were in the kernel's table.
-    pub late_written: Volume,
-    /// Late and overflow records that a crash swallowed.
-    pub lost_in_crash: Volume,
-    /// Records that were dropped because the disk took nothing and the queue was full.
-    pub unwritten: Sum,
-    /// In the first frame of a spool: records of the last commits of the spool before, which the
-    /// kernel's table may still hold.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub carried: Vec<SpoolId>,
 }
 
 #[cfg(test)]

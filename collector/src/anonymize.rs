@@ -1,32 +1,53 @@
 //! The one way from a [`Record`], which holds addresses and names, to what may be published.
 
+pub mod budget;
+pub mod noise;
+
 use std::borrow::Cow;
 
 use collector_common::{
     flow::{Flow, OpenerBasis},
     packet::{protocol, tcp},
-    schema::{self, Bucket, FAILED_PACKETS, Hour, Outcome, Port, PublicRecord, Transport},
+    schema::{self, FAILED_PACKETS, Level, Outcome, Sum, Traits, Transport},
 };
 
 use crate::{
-    inspect::{self, Label, Method},
+    inspect::{self, Inspection, Label, Method},
     locate::Places,
     record::Record,
+    sink::entry::{Entered, Kind, Size},
 };
 
-/// What may be published of `record`, which began in `hour`.
+pub mod suppress;
+
+/// What goes to the spool of `record`, which began `minutes` after the Unix epoch.
 #[must_use]
-pub fn anonymize(record: &Record, places: &Places, hour: Hour) -> PublicRecord {
+pub fn anonymize(record: &Record, places: &Places, level: Level, minutes: i64) -> Entered {
+    let count = record.counts[0].plus(record.counts[1]);
+    let entry = &record.flow.entry;
+    Entered {
+        kind: Kind {
+            traits: traits(record, places, level),
+            agent_family: family(&record.inspection),
+            relay: places.relay,
+        },
+        start: level.minutes(minutes),
+        size: Size {
+            sum: Sum::one(count),
+            duration_ms: entry.last.saturating_sub(entry.since) / 1_000_000,
+        },
+    }
+}
+
+fn traits(record: &Record, places: &Places, level: Level) -> Traits {
     let Record {
         flow,
-        counts,
         end,
         inspection,
+        ..
     } = record;
     let transport = Transport::from_number(flow.key.protocol);
-    let count = counts[0].plus(counts[1]);
-    PublicRecord {
-        hour,
+    Traits {
         leg: places.leg,
         leg_basis: places.leg_basis,
         transport,
@@ -35,18 +56,15 @@ pub fn anonymize(record: &Record, places: &Places, hour: Hour) -> PublicRecord {
         category: Cow::Borrowed(inspection.category),
         method: method(inspection.method),
         guessed: inspection.guessed,
-        source_country: places.source,
-        destination_country: places.destination,
+        confidence: inspection.confidence,
+        source_country: places.source.country,
+        destination_country: places.destination.country,
+        source_proxy: places.source.proxy,
+        destination_proxy: places.destination.proxy,
         destination_port: transport
             .has_ports()
-            .then(|| Port::of(responder_port(flow))),
-        packets: Bucket::of(count.packets),
-        bytes: Bucket::of(count.bytes),
-        duration_ms: Bucket::of(flow.entry.last.saturating_sub(flow.entry.since) / 1_000_000),
-        user_agent: inspection
-            .user_agent
-            .as_ref()
-            .map(|agent| Cow::Borrowed(inspect::useragent::family(agent.reveal()))),
+            .then(|| level.port(responder_port(flow))),
+        user_agent: family(inspection),
         content_type: inspection
             .content_type
             .as_deref()
@@ -55,8 +73,12 @@ pub fn anonymize(record: &Record, places: &Places, hour: Hour) -> PublicRecord {
         outcome: outcome(flow),
         failed: is_failed(flow),
         opener_basis: OpenerBasis::from_number(flow.entry.basis),
-        id: None,
     }
+}
+
+fn family(inspection: &Inspection) -> Option<Cow<'static, str>> {
+    let agent = inspection.user_agent.as_ref()?;
+    Some(Cow::Borrowed(inspect::useragent::family(agent.reveal())))
 }
 
 /// Whether the flow counts as failed. The rule looks at the whole flow: the short rest behind an
@@ -87,11 +109,10 @@ pub(crate) fn responder_port(flow: &Flow) -> u16 {
 }
 
 /// A label as files have it.
-pub(crate) fn label(label: Label) -> Cow<'static, str> {
-    if label.master == label.app {
-        Cow::Borrowed(label.master)
-    } else {
-        Cow::Owned(format!("{}.{}", label.master, label.app))
+pub(crate) fn label(label: Label) -> schema::Label {
+    schema::Label {
+        master: Cow::Borrowed(label.master),
+        app: (label.app != label.master).then_some(Cow::Borrowed(label.app)),
     }
 }
 

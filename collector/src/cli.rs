@@ -1,6 +1,6 @@
 //! The command line.
 
-use std::{convert::Infallible, path::PathBuf};
+use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
@@ -106,17 +106,6 @@ pub(crate) struct Run {
     /// TOML file with the same keys as these flags
     #[arg(long, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
-    /// Here to be refused with the reason
-    #[arg(long = "privacy", hide = true, value_name = "LEVEL", value_parser = no_choice)]
-    _privacy: Option<Infallible>,
-}
-
-/// What is metered live is protected; there is no way to say otherwise.
-fn no_choice(_level: &str) -> Result<Infallible, &'static str> {
-    Err(
-        "`collector run` always protects; `collector replay` alone can turn it off, for captures \
-         of your own",
-    )
 }
 
 #[derive(Args, Debug)]
@@ -129,10 +118,6 @@ pub(crate) struct Replay {
     /// Play each capture by itself, into a file named after it: CAPTURE.ndjson.zst
     #[arg(long)]
     pub(crate) each: bool,
-    /// What is kept of people: coarse is what `run` writes; off adds ports, exact counts and the
-    /// user agent, for captures of your own (no addresses, even then)
-    #[arg(long, value_enum, value_name = "LEVEL", default_value = "coarse")]
-    pub(crate) privacy: Privacy,
     /// See packets and cut flows as NFStream 6.6 does, for comparison: idle 120 s, active 1800 s
     /// unless set, tested on arrival; no FIN, RST or half-open rule; the inner packet of IP, GTP and
     /// PPPoE; the VLAN id in the key; bytes of the captured frame
@@ -176,15 +161,6 @@ pub(crate) struct Explain {
     pub(crate) dissectors: bool,
 }
 
-/// What is kept of people.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
-pub(crate) enum Privacy {
-    /// As live.
-    Coarse,
-    /// Exact counts, ports, user agents.
-    Off,
-}
-
 #[derive(Args, Debug)]
 pub(crate) struct Status {
     /// Interfaces of the agent to ask, when several run
@@ -209,20 +185,4 @@ pub(crate) struct Detach {
     /// Where its lock is
     #[arg(long, value_name = "DIR", default_value = crate::live::RUN_ROOT)]
     pub(crate) run_dir: PathBuf,
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_live_meter_has_no_choice_of_privacy_and_says_who_has() {
-        for level in ["off", "coarse"] {
-            let line = ["collector", "run", "--iface", "lo", "--privacy", level];
-            let error = Cli::try_parse_from(line).unwrap_err();
-            assert_eq!(error.exit_code(), 2);
-            let text = error.to_string();
-            assert!(text.contains("`collector replay` alone"), "{text}");
-        }
-    }
 }

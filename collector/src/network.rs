@@ -5,6 +5,8 @@ use std::{fmt, net::IpAddr, str::FromStr};
 use anyhow::{Context, ensure};
 use collector_common::{key::Address, settings::Prefix};
 
+use crate::locate::ip::Ip;
+
 /// An IPv4 or IPv6 network, or one address. Written `192.0.2.0/24`, `2001:db8::1`. It can't be
 /// shown.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -74,6 +76,15 @@ impl Network {
         self.version == other.version && self.length <= other.length && self.of(other.octets)
     }
 
+    /// Its only address, if it has one alone.
+    #[must_use]
+    pub fn host(&self) -> Option<Ip> {
+        let bits = if self.version == 4 { 32 } else { 128 };
+        // An IPv4 address lies in the last four of the sixteen bytes.
+        let address = Address::v6(self.octets);
+        (self.length == bits).then(|| Ip::new(address, self.version))
+    }
+
     fn of(&self, octets: [u8; 16]) -> bool {
         let before = if self.version == 4 { 96 } else { 0 };
         masked(octets, before + self.length) == self.octets
@@ -119,6 +130,15 @@ mod tests {
             let error = text.parse::<Network>().unwrap_err().to_string();
             assert!(!error.contains("192.0.2.1"), "{error}");
         }
+    }
+
+    #[test]
+    fn a_network_of_one_address_is_a_host() {
+        let ip = |text: &str| Ip::from(text.parse::<IpAddr>().unwrap());
+        assert_eq!(network("192.0.2.7").host(), Some(ip("192.0.2.7")));
+        assert_eq!(network("2001:db8::7/128").host(), Some(ip("2001:db8::7")));
+        assert_eq!(network("192.0.2.0/31").host(), None);
+        assert_eq!(network("2001:db8::/32").host(), None);
     }
 
     #[test]

@@ -2,15 +2,15 @@
 //!
 //! Synchronous; time is an argument.
 
-use std::sync::Arc;
-
-use collector_common::{event::SampleHeader, expiry::End, flow::Flow, schema::Totals, wire::Tally};
+use collector_common::{event::SampleHeader, expiry::End, flow::Flow, schema::Level, wire::Tally};
 use jiff::Timestamp;
 
 use crate::{
-    locate::{asn::Systems, geoip::Countries},
+    locate::Surroundings,
     record::{Record, RecordId},
-    sink::{Moment, Outside, Sink, SinkConfig, SinkError, disk::Disk, recover::Recovered},
+    sink::{
+        Moment, Outside, Sink, SinkConfig, SinkError, disk::Disk, entry::Totals, recover::Recovered,
+    },
 };
 
 mod recorder;
@@ -60,10 +60,8 @@ pub struct PipelineConfig {
     pub sink: SinkConfig,
     /// What to write on.
     pub disk: Box<dyn Disk>,
-    /// Countries of addresses.
-    pub countries: Countries,
-    /// Autonomous systems of addresses.
-    pub systems: Systems,
+    /// What is known of addresses; see [`Pipeline::set_surroundings`].
+    pub surroundings: Surroundings,
     /// Bounds of payload memory.
     pub samples: SampleLimits,
     /// For hours and file names; see [`Pipeline::set_clock`].
@@ -79,6 +77,7 @@ pub struct Pipeline<T: Tap> {
     recovered: Recovered,
     recorder: Recorder,
     clock: WallClock,
+    level: Level,
 }
 
 impl<T: Tap> Pipeline<T> {
@@ -88,18 +87,15 @@ impl<T: Tap> Pipeline<T> {
     /// As [`Sink::open`].
     pub fn new(config: PipelineConfig, tap: T) -> Result<Self, SinkError> {
         let now = config.clock.moment(config.now);
+        let level = config.sink.header.level;
         let (sink, recovered) = Sink::open(config.sink, config.disk, now)?;
         Ok(Self {
             tap,
             sink,
             recovered,
-            recorder: Recorder::new(
-                config.samples,
-                Arc::new(config.countries),
-                Arc::new(config.systems),
-                config.now,
-            ),
+            recorder: Recorder::new(config.samples, config.surroundings, config.now),
             clock: config.clock,
+            level,
         })
     }
 
@@ -117,6 +113,13 @@ impl<T: Tap> Pipeline<T> {
     /// Follows a step of the system's clock.
     pub fn set_clock(&mut self, clock: WallClock) {
         self.clock = clock;
+    }
+
+    /// From now on, this is known of addresses. Where the country data is other data, the next
+    /// commit begins a new spool, since a file names its data in its header.
+    pub fn set_surroundings(&mut self, surroundings: Surroundings) {
+        self.sink.set_geo(surroundings.countries.describe());
+        self.recorder.set_surroundings(surroundings);
     }
 
     /// Takes a payload sample; `bytes` may be longer than what was taken.
@@ -137,9 +140,9 @@ impl<T: Tap> Pipeline<T> {
     pub fn flow_ended(&mut self, flow: &Flow, counts: [Tally; 2], end: End) {
         let record = self.recorder.record(flow, counts, end);
         self.tap.record(&record);
-        let public = self.recorder.publish(&record, self.clock);
+        let entered = self.recorder.publish(&record, self.level, self.clock);
         let id = RecordId::of(flow).into();
-        self.sink.write(Some(id), public, counts[0].plus(counts[1]));
+        self.sink.write(Some(id), entered);
     }
 
     /// Ends a frame and syncs it; then what was written before survives a crash.

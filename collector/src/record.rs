@@ -1,8 +1,8 @@
 //! A finished flow with all that is known of it, before anything is removed.
 
-use collector_common::{expiry::End, flow::Flow, schema::SpoolId, wire::Tally};
+use collector_common::{expiry::End, flow::Flow, wire::Tally};
 
-use crate::inspect::Inspection;
+use crate::{inspect::Inspection, sink::entry::SpoolId};
 
 /// Names a written record for good: the flow, and which of its parts. Kept in the spool (so that
 /// nothing is written twice after a crash), never in a closed file.

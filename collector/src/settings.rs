@@ -7,11 +7,14 @@ use clap::Args;
 use serde::{Deserialize, de::DeserializeOwned};
 
 mod metering;
+mod tor;
 
-pub use metering::{Metering, NFSTREAM_ACTIVE, Payload};
+pub use metering::{Metering, NFSTREAM_ACTIVE, Payload, Privacy};
+pub use tor::Tor;
 
 use crate::{
     live::{self, Ingress, Options, PIN_ROOT, RUN_ROOT, TcFlavour},
+    locate::{leg::Host, sources::Sources},
     pipeline::{PipelineConfig, SampleLimits},
     sink::disk::LocalDisk,
 };
@@ -79,11 +82,19 @@ impl Settings {
             list.as_array()
                 .is_some_and(|list| list.iter().all(toml::Value::is_str))
         };
-        ensure!(
-            table.get("exclude").is_none_or(strings),
-            "`exclude` is a list of strings, as in [\"192.0.2.0/24:22\"]"
-        );
-        let metering = read(table.clone())?;
+        for (key, example) in [
+            ("exclude", "192.0.2.0/24:22"),
+            ("leg-rule", "local:out,user=backup"),
+        ] {
+            ensure!(
+                table.get(key).is_none_or(strings),
+                "`{key}` is a list of strings, as in [\"{example}\"]"
+            );
+        }
+        let metering = Metering {
+            tor: read(table.clone())?,
+            ..read(table.clone())?
+        };
         Ok(Self {
             metering,
             ..read(table)?
@@ -132,21 +143,24 @@ impl Settings {
         })
     }
 
-    /// What happens to a flow behind the kernel.
+    /// What happens to a flow behind the kernel, and what is to be looked at again under way.
     ///
     /// # Errors
-    /// As [`Metering::sink`], [`Metering::countries`] and [`Metering::systems`].
-    pub fn pipeline(&self) -> anyhow::Result<PipelineConfig> {
-        let countries = self.metering.countries()?;
-        Ok(PipelineConfig {
-            sink: self.metering.sink(&countries)?,
+    /// As [`Metering::sink`] and [`Metering::sources`].
+    pub fn pipeline(&self) -> anyhow::Result<(PipelineConfig, Sources)> {
+        let clock = live::wall_clock();
+        let now = live::boot_time();
+        let sources = self.metering.sources(Host::This, clock.utc(now))?;
+        let surroundings = sources.current();
+        let config = PipelineConfig {
+            sink: self.metering.sink(&surroundings)?,
             disk: Box::new(LocalDisk),
-            countries,
-            systems: self.metering.systems()?,
+            surroundings,
             samples: SampleLimits::for_cuts_after(self.metering.timeouts()?.active),
-            clock: live::wall_clock(),
-            now: live::boot_time(),
-        })
+            clock,
+            now,
+        };
+        Ok((config, sources))
     }
 
     /// Where locks and sockets are.
@@ -237,6 +251,7 @@ mod tests {
     fn an_error_is_one_line_and_repeats_no_address() {
         let wrong = [
             "exclude = \"198.51.100.7\"",
+            "leg-rule = \"or:peer=198.51.100.7\"",
             "exclude = [\"198.51.100.7\"",
             "iface = [\"eth0\"]\nexclude = [198.51.100.7]",
             "table-size = \"many\"",
@@ -278,9 +293,17 @@ mod tests {
             linger = 1
             rotate-after = 60
             write-failed = true
+            privacy = "aggregate"
+            dp = "epsilon=0.3,bound=1,period=day"
             geoip = "/x"
             geoip6 = "/y"
             asn = "/z"
+            geo = "/g"
+            torrc = ["/t"]
+            data-dir = ["/d"]
+            consensus = ["/c"]
+            tor-user = ["tor"]
+            leg-rule = ["local:udp"]
             no-pin = true
             pin-dir = "/p"
             run-dir = "/r"
@@ -326,12 +349,30 @@ mod tests {
     }
 
     #[test]
+    fn the_live_meter_can_not_be_unprotected_and_says_who_can() {
+        let off = Settings::from_toml("out = \"/x\"\nprivacy = \"off\"").unwrap();
+        let error = off.pipeline().err().unwrap().to_string();
+        assert!(error.contains("`collector replay` alone"), "{error}");
+    }
+
+    #[test]
+    fn noise_is_for_the_level_without_flows() {
+        let text = "out = \"/x\"\ndp = \"epsilon=1,bound=1,period=day\"";
+        let error = Settings::from_toml(text).unwrap().pipeline().err().unwrap();
+        assert!(error.to_string().contains("--privacy aggregate"), "{error}");
+    }
+
+    #[test]
     fn a_damaged_database_of_systems_is_told_with_its_flag_and_name() {
         let file = tempfile::NamedTempFile::new().unwrap();
         std::fs::write(file.path(), "no database").unwrap();
         let path = file.path().display().to_string();
         let text = format!("out = \"/x\"\nasn = \"{path}\"");
-        let error = Settings::from_toml(&text).unwrap().pipeline().unwrap_err();
+        let error = Settings::from_toml(&text)
+            .unwrap()
+            .pipeline()
+            .err()
+            .unwrap();
         let error = format!("{error:#}");
         assert!(error.contains("--asn") && error.contains(&path), "{error}");
     }
@@ -340,7 +381,11 @@ mod tests {
     fn a_file_is_closed_after_a_second_at_the_soonest() {
         for seconds in [0, 86_401] {
             let text = format!("out = \"/x\"\nrotate-after = {seconds}");
-            let error = Settings::from_toml(&text).unwrap().pipeline().unwrap_err();
+            let error = Settings::from_toml(&text)
+                .unwrap()
+                .pipeline()
+                .err()
+                .unwrap();
             assert!(error.to_string().contains("--rotate-after"), "{error}");
         }
     }

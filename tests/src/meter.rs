@@ -11,7 +11,7 @@ use std::{
 use anyhow::{Context, Result};
 use collector::{
     live::{self, Agent, Options, Status, Summary},
-    locate::{asn::Systems, geoip::Countries},
+    locate::Surroundings,
     pipeline::{PipelineConfig, SampleLimits, Tap},
     record::Record,
     sink::{Limits, SinkConfig, disk::LocalDisk},
@@ -90,8 +90,7 @@ pub fn pipeline(folder: &Path) -> PipelineConfig {
             limits: Limits::default(),
         },
         disk: Box::new(LocalDisk),
-        countries: Countries::none(),
-        systems: Systems::none(),
+        surroundings: Surroundings::default(),
         samples: SampleLimits::default(),
         clock: live::wall_clock(),
         now: live::boot_time(),

@@ -6,6 +6,8 @@ pub(crate) mod measure;
 mod programs;
 mod replay;
 
+use std::process::Command;
+
 use anyhow::Result;
 
 use crate::{
@@ -21,6 +23,7 @@ use crate::{
   cargo xtask bench kernel    nanoseconds per packet of the kernel programs (as root)
   cargo xtask bench agent     the agent's own CPU at the highest packet rate (as root)
   cargo xtask bench replay    replay beside NFStream, ndpiReader and softflowd
+  cargo xtask bench locate    nanoseconds to find an address's country in tor's files
   cargo xtask bench replay --flood-peers --limit-gib 16 --runs 1")]
 pub(crate) struct Arguments {
     #[command(subcommand)]
@@ -41,6 +44,12 @@ enum What {
         #[arg(last = true)]
         arguments: Vec<String>,
     },
+    /// Nanoseconds to find an address's country, over the country data of this machine.
+    Locate {
+        /// Arguments of the benchmark itself.
+        #[arg(last = true)]
+        arguments: Vec<String>,
+    },
     /// Speed and memory of `collector replay` beside its peers, on the same captures.
     Replay(replay::Arguments),
 }
@@ -50,23 +59,28 @@ pub(crate) fn run(arguments: &Arguments, workspace: &Workspace, caller: &Caller)
     match &arguments.what {
         What::Kernel { arguments } => kernel("bench-kernel", arguments, workspace, caller),
         What::Agent { arguments } => kernel("bench-agent", arguments, workspace, caller),
+        What::Locate { arguments } => {
+            crate::build::all(Profile::Release, workspace, caller)?;
+            command::run(&mut program("bench-locate", arguments, workspace, caller))
+        }
         What::Replay(arguments) => replay::run(arguments, workspace, caller),
     }
 }
 
 /// A benchmark of the tests' crate that loads kernel programs.
-fn kernel(
-    program: &str,
-    arguments: &[String],
-    workspace: &Workspace,
-    caller: &Caller,
-) -> Result<()> {
+fn kernel(name: &str, arguments: &[String], workspace: &Workspace, caller: &Caller) -> Result<()> {
     crate::build::all(Profile::Release, workspace, caller)?;
+    let mut cargo = program(name, arguments, workspace, caller);
+    runner::with_rights(&mut cargo, caller, &[])?;
+    command::run(&mut cargo)
+}
+
+/// Runs a benchmark of the tests' crate.
+fn program(name: &str, arguments: &[String], workspace: &Workspace, caller: &Caller) -> Command {
     let mut cargo = caller.cargo(&workspace.root);
     cargo
         .args(["run", "--release", "--package", "collector-tests"])
-        .args(["--bin", program, "--"])
+        .args(["--bin", name, "--"])
         .args(arguments);
-    runner::with_rights(&mut cargo, caller, &[])?;
-    command::run(&mut cargo)
+    cargo
 }

@@ -11,6 +11,7 @@ mod fuzz;
 mod gen_trace;
 mod load;
 mod packages;
+mod python;
 mod route;
 mod setup;
 mod test;

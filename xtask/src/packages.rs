@@ -20,10 +20,10 @@ const fn package(name: &'static str, reason: &'static str) -> Package {
 pub(crate) const LIBNDPI: &[Package] = &[package("libndpi-bin", "ndpiReader, to compare with")];
 /// A flow meter without DPI.
 pub(crate) const SOFTFLOWD: &[Package] = &[package("softflowd", "to compare with")];
-/// What NFStream's virtual environment is made with.
+/// What virtual environments are made with.
 pub(crate) const PYTHON: &[Package] = &[
-    package("python3", "runs NFStream, to compare with"),
-    package("python3-venv", "holds NFStream"),
+    package("python3", "runs NFStream and OpenDP, to compare with"),
+    package("python3-venv", "holds them"),
 ];
 
 /// What the tests talk to.

@@ -4,7 +4,7 @@ use std::{fs, path::Path, process::Command};
 
 use anyhow::{Context, Result, bail};
 
-use crate::{caller::Caller, checks, command, packages, workspace::Workspace};
+use crate::{caller::Caller, checks, command, packages, python, workspace::Workspace};
 
 /// The linker loads the LLVM that ships with rustc, so its LLVM must be of the same major
 /// version: 0.10 goes with LLVM 22. Later ones ask for a system LLVM.
@@ -31,13 +31,17 @@ const CARGO_FUZZ: Tool = Tool {
     options: &["--debug"], // the targets themselves are optimized
 };
 
+/// Whose noise the agent's is compared with.
+const OPENDP: &str = "opendp==0.16.0";
+
 /// Fetch what the other commands need, once, into target/.
 #[derive(clap::Args)]
 #[command(after_help = "Examples:
   cargo xtask setup            what a build needs: rust-src, bpf-linker
-  cargo xtask setup --tests    also the tests' servers (Debian packages), cargo-deny, /sys/fs/bpf")]
+  cargo xtask setup --tests    also the tests' peers (Debian packages, OpenDP), cargo-deny, /sys/fs/bpf")]
 pub(crate) struct Arguments {
-    /// Also what the tests need: Debian packages and the BPF file system (as root), cargo-deny.
+    /// Also what the tests need: Debian packages and the BPF file system (as root), OpenDP,
+    /// cargo-deny.
     #[arg(long)]
     tests: bool,
 }
@@ -46,7 +50,7 @@ pub(crate) struct Arguments {
 pub(crate) fn run(arguments: &Arguments, workspace: &Workspace, caller: &Caller) -> Result<()> {
     for_build(workspace, caller)?;
     if arguments.tests {
-        for_peers(caller)?;
+        for_peers(workspace, caller)?;
         for_deny(workspace, caller)?;
     }
     eprintln!("setup: everything is in place");
@@ -71,8 +75,9 @@ pub(crate) fn for_fuzz(workspace: &Workspace, caller: &Caller) -> Result<()> {
 
 /// What the tests across crates need: their peers, and a place for pins, which systemd mounts but
 /// a container lacks.
-pub(crate) fn for_peers(caller: &Caller) -> Result<()> {
+pub(crate) fn for_peers(workspace: &Workspace, caller: &Caller) -> Result<()> {
     packages::install(caller, packages::PEERS)?;
+    python::environment(&workspace.target.join("opendp"), OPENDP, caller)?;
     if checks::is_bpf_filesystem_mounted() {
         return Ok(());
     }

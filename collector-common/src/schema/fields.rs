@@ -2,14 +2,14 @@
 
 use std::{fmt, str::FromStr};
 
-use jiff::Timestamp;
+use jiff::{Timestamp, ToSpan, civil::Date};
 use serde::{Deserialize, Serialize};
 
 use crate::packet::protocol;
 
 /// Value that a field's text does not stand for. The text is not repeated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Invalid(&'static str);
+pub struct Invalid(pub(super) &'static str);
 
 impl fmt::Display for Invalid {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -20,6 +20,7 @@ impl fmt::Display for Invalid {
 impl std::error::Error for Invalid {}
 
 const HOUR_SECONDS: i64 = 3600;
+const MINUTE_SECONDS: i64 = 60;
 
 /// A full hour, UTC; RFC 3339 in files (`2026-11-22T15:00:00Z`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -57,31 +58,87 @@ impl TryFrom<Timestamp> for Hour {
     }
 }
 
-/// Whose traffic a flow is. `exit`, `or` and `dir` need what only tor knows; until they exist,
-/// flows of the relay are `outbound` and `inbound`.
+/// Whose traffic a flow is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Leg {
-    /// Opened by others.
-    Inbound,
-    /// Opened by this host.
-    Outbound,
+    /// Opened by the relay for a client of the Tor network.
+    Exit,
+    /// Between the relay and other relays, or clients of the network.
+    Or,
+    /// Directory traffic of the relay.
+    Dir,
     /// Opened by this host to port 53 or 853.
     Dns,
+    /// Opened by others, to something that is not the relay.
+    Inbound,
+    /// Opened by this host, and not by the relay.
+    Local,
     /// From a capture that does not tell which end is the host.
     Unknown,
+    /// Legs of too few flows.
+    Other,
 }
 
 /// How a leg is known.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum LegBasis {
+    /// The user whose socket sent the host's first packet.
+    User,
+    /// An address or port of the relay's torrc.
+    Torrc,
+    /// The other end is a relay or an authority of the consensus.
+    Consensus,
+    /// Ports, transport and the host's end; no user is known.
+    Port,
     /// The hook that saw the first packet tells which end is this host.
     Hook,
-    /// That, and the port of the other side.
-    Port,
+    /// A rule of the operator.
+    Rule,
     /// Nothing tells.
     None,
+}
+
+/// Hour or minute in which something began, UTC; RFC 3339 in files (`2026-11-22T15:04:00Z`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(into = "Timestamp", try_from = "Timestamp")]
+pub struct Start(Timestamp);
+
+impl Start {
+    /// That many minutes after the Unix epoch; the epoch where that is no date.
+    #[must_use]
+    pub fn from_minutes(minutes: i64) -> Self {
+        let seconds = minutes.saturating_mul(MINUTE_SECONDS);
+        Self(Timestamp::from_second(seconds).unwrap_or(Timestamp::UNIX_EPOCH))
+    }
+
+    /// Minutes since the Unix epoch.
+    #[must_use]
+    pub fn minutes(self) -> i64 {
+        self.0.as_second() / MINUTE_SECONDS
+    }
+
+    /// The hour that it lies in.
+    #[must_use]
+    pub fn hour(self) -> Hour {
+        Hour::of(self.0)
+    }
+}
+
+impl From<Start> for Timestamp {
+    fn from(start: Start) -> Self {
+        start.0
+    }
+}
+
+impl TryFrom<Timestamp> for Start {
+    type Error = Invalid;
+
+    fn try_from(at: Timestamp) -> Result<Self, Invalid> {
+        let full = at.as_second() % MINUTE_SECONDS == 0 && at.subsec_nanosecond() == 0;
+        full.then_some(Self(at)).ok_or(Invalid("a full minute"))
+    }
 }
 
 /// Transport protocol.
@@ -124,7 +181,7 @@ impl Transport {
 }
 
 /// How a label was found.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Method {
     /// It was not.
@@ -139,6 +196,74 @@ pub enum Method {
     Port,
 }
 
+/// How sure a label is.
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
+#[serde(rename_all = "snake_case")]
+pub enum Confidence {
+    /// There is no label.
+    #[default]
+    None,
+    /// A number alone spoke, the port's or the address's.
+    Guess,
+    /// The payload fits a protocol of which few bytes are fixed.
+    Likely,
+    /// The payload proves the protocol; or the IP header names it.
+    Certain,
+}
+
+/// What one release with noise covers, in whole days, UTC.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Period {
+    /// A day.
+    Day,
+    /// Monday to Sunday (ISO 8601).
+    Week,
+    /// A month of the calendar.
+    Month,
+}
+
+impl Period {
+    /// First and last day of the one that `day` lies in.
+    #[must_use]
+    pub fn around(self, day: Date) -> (Date, Date) {
+        match self {
+            Self::Day => (day, day),
+            Self::Week => {
+                let into = day.weekday().to_monday_zero_offset();
+                let first = day.saturating_sub(into.days());
+                (first, day.saturating_add((6 - into).days()))
+            }
+            Self::Month => (day.first_of_month(), day.last_of_month()),
+        }
+    }
+}
+
+impl FromStr for Period {
+    type Err = Invalid;
+
+    fn from_str(text: &str) -> Result<Self, Invalid> {
+        match text {
+            "day" => Ok(Self::Day),
+            "week" => Ok(Self::Week),
+            "month" => Ok(Self::Month),
+            _ => Err(Invalid("day, week or month")),
+        }
+    }
+}
+
+impl fmt::Display for Period {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Day => "day",
+            Self::Week => "week",
+            Self::Month => "month",
+        })
+    }
+}
+
 /// What the transport showed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -149,14 +274,6 @@ pub enum Outcome {
     Refused,
     /// The other side sent nothing.
     NoAnswer,
-}
-
-/// How much is removed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Level {
-    /// Times to the hour, numbers to a power of two, ports when common.
-    Coarse,
 }
 
 /// Zone of the times in a file.
@@ -183,148 +300,10 @@ pub enum GeoSource {
     /// tor's `geoip` and `geoip6` files.
     #[serde(rename = "tor-geoipdb")]
     TorGeoipdb,
-}
-
-/// ISO 3166-1 alpha-2 code as country data has it (codes such as `EU` or `AP` occur).
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(into = "String", try_from = "String")]
-pub struct Country([u8; 2]);
-
-impl Country {
-    /// `??`: the data has no answer.
-    pub const UNKNOWN: Self = Self(*b"??");
-    /// `ZZ` (user-assigned in ISO 3166-1, so never a country): private, reserved, multicast or
-    /// documentation addresses, which are at no place.
-    pub const NOWHERE: Self = Self(*b"ZZ");
-
-    /// From two capital letters, or `??`.
-    #[must_use]
-    pub fn from_code(code: [u8; 2]) -> Option<Self> {
-        let known = code.iter().all(u8::is_ascii_uppercase);
-        (known || code == Self::UNKNOWN.0).then_some(Self(code))
-    }
-}
-
-impl fmt::Display for Country {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let [first, second] = self.0.map(char::from);
-        write!(f, "{first}{second}")
-    }
-}
-
-impl fmt::Debug for Country {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(self, f)
-    }
-}
-
-impl From<Country> for String {
-    fn from(country: Country) -> Self {
-        country.to_string()
-    }
-}
-
-impl TryFrom<String> for Country {
-    type Error = Invalid;
-
-    fn try_from(text: String) -> Result<Self, Invalid> {
-        <[u8; 2]>::try_from(text.as_bytes())
-            .ok()
-            .and_then(Self::from_code)
-            .ok_or(Invalid("a country code"))
-    }
-}
-
-/// A number rounded down to a power of two; 0 stays 0.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(into = "u64", try_from = "u64")]
-pub struct Bucket(u64);
-
-impl Bucket {
-    /// The bucket that `number` falls into.
-    #[must_use]
-    pub fn of(number: u64) -> Self {
-        Self(number.checked_ilog2().map_or(0, |log| 1 << log))
-    }
-
-    /// Smallest number of the bucket.
-    #[must_use]
-    pub fn lower_bound(self) -> u64 {
-        self.0
-    }
-}
-
-impl From<Bucket> for u64 {
-    fn from(bucket: Bucket) -> Self {
-        bucket.0
-    }
-}
-
-impl TryFrom<u64> for Bucket {
-    type Error = Invalid;
-
-    fn try_from(number: u64) -> Result<Self, Invalid> {
-        let bucket = Self::of(number);
-        (bucket.0 == number)
-            .then_some(bucket)
-            .ok_or(Invalid("a power of two"))
-    }
-}
-
-/// Names the life of the kernel's maps; 16 hexadecimal digits in files.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(into = "String", try_from = "String")]
-pub struct Lineage(pub u64);
-
-impl From<Lineage> for String {
-    fn from(lineage: Lineage) -> Self {
-        format!("{:016x}", lineage.0)
-    }
-}
-
-impl TryFrom<String> for Lineage {
-    type Error = Invalid;
-
-    fn try_from(text: String) -> Result<Self, Invalid> {
-        hexadecimal(&text)
-            .map(Self)
-            .ok_or(Invalid("a lineage of 16 hexadecimal digits"))
-    }
-}
-
-/// A record within a lineage: `FLOW.PART`, the flow in 16 hexadecimal digits (JSON numbers above
-/// 2^53 are not safe everywhere), the part in decimal.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(into = "String", try_from = "String")]
-pub struct SpoolId {
-    /// The flow's id in the kernel's table.
-    pub flow: u64,
-    /// Which of its parts.
-    pub part: u32,
-}
-
-impl From<SpoolId> for String {
-    fn from(id: SpoolId) -> Self {
-        format!("{:016x}.{}", id.flow, id.part)
-    }
-}
-
-impl TryFrom<String> for SpoolId {
-    type Error = Invalid;
-
-    fn try_from(text: String) -> Result<Self, Invalid> {
-        let parse = || {
-            let (flow, part) = text.split_once('.')?;
-            Some(Self {
-                flow: hexadecimal(flow)?,
-                part: u32::from_str(part).ok()?,
-            })
-        };
-        parse().ok_or(Invalid("a record id"))
-    }
-}
-
-fn hexadecimal(text: &str) -> Option<u64> {
-    let digits = text.len() == 16 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
-    digits.then(|| u64::from_str_radix(text, 16).ok())?
+    /// A database in MaxMind's format.
+    #[serde(rename = "mmdb")]
+    Mmdb,
+    /// The text export of IPFire's location database.
+    #[serde(rename = "libloc")]
+    Libloc,
 }

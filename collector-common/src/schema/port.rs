@@ -18,7 +18,7 @@ const COMMON: &[u16] = &[
 /// First port of the dynamic range (RFC 6335, section 6).
 const FIRST_DYNAMIC: u16 = 49_152;
 
-/// A port that is not common, by its range.
+/// Range of a port.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum PortClass {
@@ -28,26 +28,54 @@ pub enum PortClass {
     Dynamic,
 }
 
-/// A port as files tell it: a JSON number when it is common, else the name of its range.
+impl PortClass {
+    /// The range of `number`.
+    #[must_use]
+    pub fn of(number: u16) -> Self {
+        if number < FIRST_DYNAMIC {
+            Self::Registered
+        } else {
+            Self::Dynamic
+        }
+    }
+
+    /// Its name in files.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Registered => "registered",
+            Self::Dynamic => "dynamic",
+        }
+    }
+}
+
+/// A port as files tell it: a JSON number, or the name of its range.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(untagged)]
 pub enum Port {
-    /// A common port.
-    Common(u16),
-    /// Any other.
+    /// The port itself: a common one, below level thesis.
+    Number(u16),
+    /// A range.
     Class(PortClass),
 }
 
 impl Port {
-    /// What may be told of `number`.
+    /// What may be told of `number` below level thesis.
     #[must_use]
     pub fn of(number: u16) -> Self {
         if COMMON.binary_search(&number).is_ok() {
-            Self::Common(number)
-        } else if number < FIRST_DYNAMIC {
-            Self::Class(PortClass::Registered)
+            Self::Number(number)
         } else {
-            Self::Class(PortClass::Dynamic)
+            Self::Class(PortClass::of(number))
+        }
+    }
+
+    /// Its range.
+    #[must_use]
+    pub fn class(self) -> PortClass {
+        match self {
+            Self::Number(number) => PortClass::of(number),
+            Self::Class(class) => class,
         }
     }
 
@@ -69,7 +97,7 @@ mod tests {
 
     #[test]
     fn a_rare_port_is_told_by_its_range_only() {
-        assert_eq!(Port::of(443), Port::Common(443));
+        assert_eq!(Port::of(443), Port::Number(443));
         assert_eq!(Port::of(0), Port::Class(PortClass::Registered));
         assert_eq!(Port::of(49_151), Port::Class(PortClass::Registered));
         assert_eq!(Port::of(49_152), Port::Class(PortClass::Dynamic));

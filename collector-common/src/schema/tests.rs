@@ -15,44 +15,26 @@ fn an_hour_forgets_minutes_and_is_written_in_utc() {
     assert!(serde_json::from_str::<Hour>(r#""2026-11-22T15:01:00Z""#).is_err());
 }
 
-#[test]
-fn a_bucket_is_the_power_of_two_below() {
-    let lower = |number| Bucket::of(number).lower_bound();
-    assert_eq!(
-        [lower(0), lower(1), lower(3), lower(4)],
-        [0, 1, 2, 4],
-        "0 stays 0"
-    );
-    assert_eq!(lower(u64::MAX), 1 << 63);
-    assert!(serde_json::from_str::<Bucket>("3").is_err());
-}
-
-#[test]
-fn a_country_is_two_capital_letters_or_unknown() {
-    assert!(Country::from_code(*b"DE").is_some());
-    assert_eq!(Country::from_code(*b"??"), Some(Country::UNKNOWN));
-    assert_eq!(Country::from_code(*b"d1"), None);
-    assert!(serde_json::from_str::<Country>(r#""DEU""#).is_err());
-}
-
-#[test]
-fn lineages_and_record_ids_come_back_from_text() {
-    let id = SpoolId {
-        flow: u64::MAX,
-        part: 7,
-    };
-    let json = serde_json::to_string(&(Lineage(10), id)).unwrap();
-    assert_eq!(json, r#"["000000000000000a","ffffffffffffffff.7"]"#);
-    assert_eq!(
-        serde_json::from_str::<(Lineage, SpoolId)>(&json).unwrap(),
-        (Lineage(10), id)
-    );
-    assert!(serde_json::from_str::<SpoolId>(r#""+00000000000000f.7""#).is_err());
+fn statistics() -> Statistics {
+    Statistics {
+        hour: hour("2026-11-22T15:00:00Z"),
+        leg: Leg::Dns,
+        all: Sum::default(),
+        failed: Sum::default(),
+        answered: Sum::default(),
+        refused: Sum::default(),
+        no_answer: Sum::default(),
+        guessed: 0,
+        duration_ms: 0,
+        mean_duration_ms: 0,
+        source_countries: 0,
+        destination_countries: 0,
+    }
 }
 
 #[test]
 fn a_line_carries_its_type_and_refuses_unknown_fields() {
-    let line = Line::Statistics(Statistics::empty(hour("2026-11-22T15:00:00Z"), Leg::Dns));
+    let line = Line::Statistics(statistics());
     let json = serde_json::to_string(&line).unwrap();
     assert!(json.starts_with(r#"{"type":"statistics","hour":"2026-11-22T15:00:00Z""#));
     assert_eq!(serde_json::from_str::<Line>(&json).unwrap(), line);
@@ -61,18 +43,25 @@ fn a_line_carries_its_type_and_refuses_unknown_fields() {
 }
 
 #[test]
-fn statistics_count_every_record_under_one_outcome() {
-    let mut statistics = Statistics::empty(hour("2026-11-22T15:00:00Z"), Leg::Inbound);
-    let sum = Sum {
-        flows: 1,
-        packets: 2,
-        bytes: 120,
+fn a_label_is_written_as_protocol_and_application() {
+    for text in [r#""TLS""#, r#""TLS.Google""#] {
+        let label: Label = serde_json::from_str(text).unwrap();
+        assert_eq!(serde_json::to_string(&label).unwrap(), text);
+        assert_eq!(label.broader(), Label::of("TLS"));
+    }
+}
+
+#[test]
+fn counters_tell_what_was_added_in_between() {
+    let counters = |packets| Counters {
+        seen: Volume {
+            packets,
+            bytes: 10 * packets,
+        },
+        samples_lost: packets,
+        ..Counters::default()
     };
-    statistics.count(Outcome::Refused, true, sum);
-    statistics.count(Outcome::Answered, false, sum);
-    assert_eq!(statistics.all.packets, 4);
-    assert_eq!(statistics.failed, statistics.refused);
-    assert_eq!(statistics.no_answer, Sum::default());
+    assert_eq!(counters(9).since(&counters(4)), counters(5));
 }
 
 #[test]

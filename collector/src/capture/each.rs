@@ -10,7 +10,7 @@ use std::{
 use collector_common::schema::{Header, Line};
 
 use super::name::CaptureName;
-use crate::sink::{SinkError, disk::LocalDisk, frame, make_folder, push_line, whole::WholeFile};
+use crate::sink::{SinkError, disk::LocalDisk, frame, make_folder, push_json, whole::WholeFile};
 
 /// What a sink closes ends so.
 const CLOSED: &str = ".ndjson.zst";
@@ -69,7 +69,7 @@ impl EachFolder {
 
     fn write_header(&mut self, header: &Header) -> io::Result<()> {
         let mut text = String::new();
-        push_line(&mut text, &Line::Header(header.clone()));
+        push_json(&mut text, &Line::Header(header.clone()));
         self.file
             .write_all(&frame::encode(text.as_bytes(), frame::FAST)?)
     }
@@ -100,7 +100,8 @@ impl WorkFolder {
             }
             found.push(path);
         }
-        found.sort_unstable();
+        // Flows first, then the counts of days.
+        found.sort_unstable_by_key(|path| (is_day(path), path.clone()));
         Ok(found)
     }
 
@@ -119,6 +120,12 @@ impl Drop for WorkFolder {
         // Gone already where all went well; else the next run removes it.
         drop(self.remove());
     }
+}
+
+/// Whether it is a file of a day's counts.
+fn is_day(path: &Path) -> bool {
+    let name = path.file_name().unwrap_or_default();
+    name.to_string_lossy().starts_with("day-")
 }
 
 #[cfg(test)]
@@ -146,6 +153,7 @@ mod tests {
 
     fn replay_config(folder: &Path) -> PipelineConfig {
         let mut config = config(folder);
+        config.sink.ends = true;
         config.sink.limits.retention = Retention {
             min_free_percent: 0,
             ..Retention::keeps_all()
@@ -187,7 +195,11 @@ mod tests {
         let out = TempDir::new().unwrap();
         let each = EachFolder::new(out.path(), &capture("x.pcap")).unwrap();
         play(&each, 3);
-        assert_eq!(names(each.folder()).len(), 3);
+        assert_eq!(
+            names(each.folder()).len(),
+            5,
+            "the last has the sums, and the day's"
+        );
         let header = config(out.path()).sink.header;
         let path = each.finish(&header).unwrap();
         assert_eq!(path, out.path().join("x.pcap.ndjson.zst"));
@@ -196,7 +208,7 @@ mod tests {
         assert_eq!(mode & 0o777, 0o600);
         let lines = lines(&path);
         assert!(matches!(lines[0], Line::Header(_)));
-        assert_eq!(count(&lines, |line| matches!(line, Line::Header(_))), 3);
+        assert_eq!(count(&lines, |line| matches!(line, Line::Header(_))), 5);
         assert_eq!(count(&lines, |line| matches!(line, Line::Flow(_))), 3 * 8);
         fits_the_schema(&text(&path));
     }

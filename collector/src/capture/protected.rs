@@ -1,12 +1,12 @@
 //! The protected output of a replay: the records and the sink of the live meter.
 
-use collector_common::schema::PublicRecord;
+use collector_common::schema::Level;
 
 use super::replay::{Form, Formed, Output};
 use crate::{
     pipeline::{Recorder, WallClock},
     record::Record,
-    sink::{Outside, Sink, SinkConfig, disk::LocalDisk},
+    sink::{Outside, Sink, SinkConfig, disk::LocalDisk, entry::Entered},
 };
 
 /// Text that waits for a commit: each costs a sync, and a replay that is killed starts anew.
@@ -14,13 +14,13 @@ const WAITING: usize = 4 << 20;
 
 /// What may be published of a record, as live.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Publish;
+pub struct Publish(pub Level);
 
 impl Form for Publish {
-    type Item = PublicRecord;
+    type Item = Entered;
 
-    fn form(&self, recorder: &Recorder, record: Record) -> PublicRecord {
-        recorder.publish(&record, WallClock::default())
+    fn form(&self, recorder: &Recorder, record: Record) -> Entered {
+        recorder.publish(&record, self.0, WallClock::default())
     }
 }
 
@@ -72,7 +72,7 @@ impl Protected {
     }
 }
 
-impl Output<PublicRecord> for Protected {
+impl Output<Entered> for Protected {
     fn begin(&mut self, now: u64) -> anyhow::Result<()> {
         let Some(config) = self.config.take() else {
             return Ok(());
@@ -90,12 +90,12 @@ impl Output<PublicRecord> for Protected {
         Ok(())
     }
 
-    fn write(&mut self, formed: Formed<PublicRecord>) -> anyhow::Result<()> {
+    fn write(&mut self, formed: Formed<Entered>) -> anyhow::Result<()> {
         let Some(sink) = &mut self.sink else {
             return Ok(());
         };
         // Nobody goes on where a replay stops: its ids need not be known.
-        sink.write(None, formed.item, formed.tally);
+        sink.write(None, formed.item);
         if sink.queued() >= WAITING {
             sink.commit(Outside::default())?;
             self.rotate()?;

@@ -253,12 +253,7 @@ impl<F: Form + 'static, O: Output<F::Item>> Replay<F, O> {
             meter,
             seeds: table_size,
             late_id: LATE_IDS | (index as u64) << 40,
-            recorder: Recorder::new(
-                self.sample_limits(),
-                config.countries.clone(),
-                config.systems.clone(),
-                now,
-            ),
+            recorder: Recorder::new(self.sample_limits(), config.surroundings.clone(), now),
             form: self.form.clone(),
             timeouts,
             arrival: nfstream.then(|| Arrival::new(&config.timeouts)),

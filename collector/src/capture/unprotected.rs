@@ -7,7 +7,7 @@ use std::{borrow::Cow, io::Write, path::Path};
 use collector_common::{
     expiry::End,
     flow::OpenerBasis,
-    schema::{Country, Leg, LegBasis, Method, Outcome, Sum, Transport},
+    schema::{Confidence, Country, Label, Leg, LegBasis, Method, Outcome, Sum, Transport},
     wire::Tally,
 };
 use jiff::Timestamp;
@@ -16,7 +16,6 @@ use serde::Serialize;
 use crate::{
     anonymize,
     capture::replay::{Form, Formed, Output},
-    inspect::Confidence,
     locate::Places,
     pipeline::{Recorder, WallClock},
     record::Record,
@@ -49,7 +48,7 @@ pub struct Unprotected<'a> {
     /// Wire bytes of the other side.
     pub dst2src_bytes: u64,
     /// `Master.App` in nDPI's vocabulary, one name where both are the same.
-    pub app: Cow<'static, str>,
+    pub app: Label,
     /// nDPI category.
     pub category: &'static str,
     /// The port alone gave the label.
@@ -141,8 +140,8 @@ impl<'a> Unprotected<'a> {
             leg: places.leg,
             leg_basis: places.leg_basis,
             opener_basis: OpenerBasis::from_number(flow.entry.basis),
-            source_country: places.source,
-            destination_country: places.destination,
+            source_country: places.source.country,
+            destination_country: places.destination.country,
         }
     }
 

@@ -3,7 +3,6 @@
 use std::{
     io::{self, BufWriter, Write as _},
     process::ExitCode,
-    sync::Arc,
 };
 
 use anyhow::ensure;
@@ -18,7 +17,6 @@ use crate::{
     },
     cli,
     inspect::{dissectors, explain::Detail},
-    locate::geoip::Countries,
 };
 
 pub(super) fn execute(args: cli::Explain) -> ExitCode {
@@ -59,7 +57,6 @@ fn explain(captures: Vec<Source>, args: cli::Explain) -> anyhow::Result<()> {
         bytes: args.bytes.into(),
     };
     let config = ReplayConfig {
-        countries: Arc::new(Countries::none()),
         explain: Some(detail),
         ..ReplayConfig::default()
     };

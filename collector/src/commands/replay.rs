@@ -6,12 +6,12 @@ mod summary;
 use std::{
     path::Path,
     process::ExitCode,
-    sync::Arc,
     thread,
     time::{Duration, Instant},
 };
 
 use anyhow::{Context, ensure};
+use jiff::Timestamp;
 use progress::Progress;
 use summary::Summary;
 use tracing::{error, warn};
@@ -26,8 +26,10 @@ use crate::{
         replay::{Form, Output, Replay, ReplayConfig, Timing, Vantage},
         unprotected::{Unprotect, UnprotectedFile},
     },
-    cli::{self, Privacy},
-    settings::NFSTREAM_ACTIVE,
+    cli,
+    locate::leg::Host,
+    network::Network,
+    settings::{NFSTREAM_ACTIVE, Privacy},
     sink::{SinkConfig, make_folder, retention::Retention},
 };
 
@@ -62,10 +64,13 @@ impl Plan {
         if args.nfstream_timing && !metering.sets_active() {
             timeouts.active = NFSTREAM_ACTIVE;
         }
-        let countries = metering.countries()?;
-        let mut sink = metering.sink(&countries)?;
+        let hosts = hosts(&args.host)?;
+        let host = Host::Told(hosts.clone());
+        let surroundings = metering.sources(host, Timestamp::now())?.current();
+        let mut sink = metering.sink(&surroundings)?;
         sink.limits.retention = Retention::keeps_all();
         sink.limits.spool_text = FILE_TEXT;
+        sink.ends = true;
         if !metering.sets_rotation() || args.each {
             // Hours pass as fast as a capture says; a file for each could be millions.
             sink.limits.spool_age = Duration::MAX;
@@ -80,9 +85,8 @@ impl Plan {
             },
             exclusions: metering.exclusions()?,
             sampling: metering.samples_payload(),
-            vantage: vantage(&args.host)?,
-            countries: Arc::new(countries),
-            systems: Arc::new(metering.systems()?),
+            vantage: vantage(hosts),
+            surroundings,
             workers: workers(args.workers),
             explain: None,
         };
@@ -90,7 +94,7 @@ impl Plan {
             runs,
             config,
             sink,
-            privacy: args.privacy,
+            privacy: metering.privacy(),
         })
     }
 }
@@ -119,15 +123,17 @@ fn runs(args: &cli::Replay) -> anyhow::Result<Vec<Run>> {
         .collect())
 }
 
-fn vantage(hosts: &[String]) -> anyhow::Result<Vantage> {
-    if hosts.is_empty() {
-        return Ok(Vantage::Unknown);
-    }
-    let networks = hosts.iter().map(|host| host.parse());
+fn hosts(named: &[String]) -> anyhow::Result<Vec<Network>> {
+    let networks = named.iter().map(|host| host.parse());
     let networks = networks.collect::<anyhow::Result<_>>();
-    Ok(Vantage::Host(networks.context(
-        "in --host, which takes an address or a prefix and no ports",
-    )?))
+    networks.context("in --host, which takes an address or a prefix and no ports")
+}
+
+fn vantage(hosts: Vec<Network>) -> Vantage {
+    if hosts.is_empty() {
+        return Vantage::Unknown;
+    }
+    Vantage::Host(hosts)
 }
 
 /// As many as asked for, or as there are cores beside that of the one who reads. One worker needs
@@ -179,25 +185,26 @@ fn play_run(
         progress,
         summary,
     };
+    let publish = Publish(sink.header.level);
     match (privacy, name) {
         (Privacy::Off, name) => {
             let path = unprotected_path(out, name.as_ref(), sink);
             let file = UnprotectedFile::create(&path)?;
             stream.play(Unprotect, file)?.finish()?;
         }
-        (Privacy::Coarse, None) => {
+        (_, None) => {
             stream
-                .play(Publish, Protected::new(sink.clone()))?
+                .play(publish, Protected::new(sink.clone()))?
                 .close()?;
         }
-        (Privacy::Coarse, Some(name)) => {
+        (_, Some(name)) => {
             let each = EachFolder::new(out, &name)?;
             let sink = SinkConfig {
                 folder: each.folder().to_owned(),
                 ..sink.clone()
             };
             let header = sink.header.clone();
-            stream.play(Publish, Protected::new(sink))?.close()?;
+            stream.play(publish, Protected::new(sink))?.close()?;
             each.finish(&header)?;
         }
     }

@@ -8,7 +8,8 @@ use tracing::info;
 use super::{USAGE, fail, finished};
 use crate::{
     cli::Run,
-    live::{self, Agent, Options, Summary},
+    live::{self, Agent, Lookout, Options, Summary},
+    locate::sources::Sources,
     pipeline::PipelineConfig,
     settings::Settings,
 };
@@ -21,7 +22,7 @@ pub(super) fn execute(run: Run) -> ExitCode {
 }
 
 /// Flags and file, checked; nothing has been touched yet.
-fn plan(run: Run) -> anyhow::Result<(Options, PipelineConfig)> {
+fn plan(run: Run) -> anyhow::Result<(Options, (PipelineConfig, Sources))> {
     let file = match &run.config {
         Some(path) => {
             let text =
@@ -34,7 +35,7 @@ fn plan(run: Run) -> anyhow::Result<(Options, PipelineConfig)> {
     Ok((settings.options()?, settings.pipeline()?))
 }
 
-fn meter(options: Options, config: PipelineConfig) -> anyhow::Result<()> {
+fn meter(options: Options, (config, sources): (PipelineConfig, Sources)) -> anyhow::Result<()> {
     let run_root = options.run_root.clone();
     info!(
         "takes {}; keeps no address, source port, server name or payload",
@@ -47,7 +48,11 @@ fn meter(options: Options, config: PipelineConfig) -> anyhow::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
-    let start = || Agent::start(options, config, ());
+    let lookout = Lookout::begin(sources).context("starting a thread")?;
+    let start = || {
+        let agent = Agent::start(options, config, ())?;
+        Ok(agent.with(lookout))
+    };
     let (summary, ()) = runtime.block_on(live::serve(start, &run_root))?;
     say_goodbye(&summary);
     judge(&summary)?;

@@ -32,6 +32,7 @@ pub mod vocabulary;
 #[cfg(test)]
 mod tests;
 
+pub use collector_common::schema::Confidence;
 pub use inspector::Inspector;
 pub use ports::by_port;
 
@@ -83,21 +84,6 @@ pub enum Method {
     Address,
     /// The port alone: a guess.
     Port,
-}
-
-/// How sure a label is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default, PartialOrd, Ord, serde::Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Confidence {
-    /// There is no label.
-    #[default]
-    None,
-    /// A number alone spoke, the port's or the address's.
-    Guess,
-    /// The payload fits a protocol of which few bytes are fixed.
-    Likely,
-    /// The payload proves the protocol; or the IP header names it.
-    Certain,
 }
 
 impl Method {

@@ -8,12 +8,14 @@
 //!
 //! The tables hold a port where the protocol's own documents or IANA's list name it and it is a
 //! default of nDPI's too, so that a guess says no more and no less than there: a scan of ten
-//! thousand ports is not to look like ten thousand protocols. Besides those they hold what an exit
-//! carries much of, the ports of XMPP's clients (RFC 6120; 5223 for the older form in TLS) and
-//! BitTorrent's first (BEP 3), whose encrypted form nothing else tells; and what a vendor asks
-//! firewalls to open for its service: Google's 5228 to 5230 (Firebase Cloud Messaging), Cloudflare's
-//! 2408 (WARP), Cisco's 9000 (Webex). SNMP and `NetFlow` are not in them: each of their datagrams is
-//! whole, so one that they don't know is none of theirs.
+//! thousand ports is not to look like ten thousand protocols. Besides those they hold what a vendor
+//! asks firewalls to open for its service: Google's 5228 to 5230 (Firebase Cloud Messaging),
+//! Cloudflare's 2408 (WARP), Cisco's 9000 (Webex). SNMP and `NetFlow` are not in them: each of their
+//! datagrams is whole, so one that they don't know is none of theirs.
+//!
+//! What an exit carries much of in encrypted forms that nothing else tells has a table of its own,
+//! which counts only for payload that nobody knew: the ports of XMPP's clients (RFC 6120; 5223 for
+//! the older form in TLS) and BitTorrent's first (BEP 3).
 
 use collector_common::packet::protocol;
 
@@ -23,15 +25,30 @@ use super::{Confidence, Inspection, Label, Method, registry::Facts};
 /// lower one may be a service's.
 const EPHEMERAL: u16 = 32_768;
 
-/// Names a flow of which the payload said nothing by its numbers: `protocol` is IANA's, the ports
-/// are in host byte order. A port is a guess and marked as one.
+/// Names a flow of which no payload was heard by its numbers: `protocol` is IANA's, the ports are
+/// in host byte order. A port is a guess and marked as one.
 #[must_use]
 pub fn by_port(protocol: u8, opener_port: u16, responder_port: u16) -> Inspection {
-    let table = match protocol {
-        protocol::TCP => TCP,
-        protocol::UDP => UDP,
-        _ => return by_protocol(protocol),
-    };
+    match protocol {
+        protocol::TCP => guess(&[TCP], opener_port, responder_port),
+        protocol::UDP => guess(&[UDP], opener_port, responder_port),
+        _ => by_protocol(protocol),
+    }
+}
+
+/// The same for a flow whose payload nobody knew.
+pub(super) fn by_port_of_payload(
+    protocol: u8,
+    opener_port: u16,
+    responder_port: u16,
+) -> Inspection {
+    match protocol {
+        protocol::TCP => guess(&[TCP, ENCRYPTED], opener_port, responder_port),
+        _ => by_port(protocol, opener_port, responder_port),
+    }
+}
+
+fn guess(tables: &[&Table], opener_port: u16, responder_port: u16) -> Inspection {
     let opener = Some(opener_port).filter(|&port| port < EPHEMERAL);
     let mut ports = [Some(responder_port), opener];
     if opener_port < responder_port {
@@ -40,7 +57,7 @@ pub fn by_port(protocol: u8, opener_port: u16, responder_port: u16) -> Inspectio
     let label = ports
         .into_iter()
         .flatten()
-        .find_map(|port| find(table, port));
+        .find_map(|port| tables.iter().find_map(|table| find(table, port)));
     label.map_or_else(Inspection::default, |label| Inspection {
         method: Method::Port,
         guessed: true,
@@ -170,8 +187,6 @@ const TCP: &Table = &[
     (5061, "SIP"),
     (5094, "HART-IP"),
     (5201, "TargusDataspeed"),
-    (5222, "Jabber"),
-    (5223, "Jabber"),
     (5228, "Google"),
     (5229, "Google"),
     (5230, "Google"),
@@ -188,7 +203,6 @@ const TCP: &Table = &[
     (6556, "CHECKMK"),
     (6653, "OpenFlow"),
     (6789, "Ceph"),
-    (6881, "BitTorrent"),
     (7000, "Cassandra"),
     (7985, "Viber"),
     (8008, "HTTP"),
@@ -214,6 +228,9 @@ const TCP: &Table = &[
     (44818, "EthernetIP"),
     (48898, "BeckhoffADS"),
 ];
+
+/// Over TCP, where there was payload.
+const ENCRYPTED: &Table = &[(5222, "Jabber"), (5223, "Jabber"), (6881, "BitTorrent")];
 
 const UDP: &Table = &[
     (53, "DNS"),
@@ -319,14 +336,14 @@ mod tests {
 
     #[test]
     fn tables_are_sorted_so_that_binary_search_finds_every_entry() {
-        for table in [PROTOCOLS, TCP, UDP] {
+        for table in [PROTOCOLS, TCP, ENCRYPTED, UDP] {
             assert!(table.is_sorted_by(|a, b| a.0 < b.0));
         }
     }
 
     #[test]
     fn every_label_is_in_the_vocabulary() {
-        for (_, name) in [PROTOCOLS, TCP, UDP].into_iter().flatten() {
+        for (_, name) in [PROTOCOLS, TCP, ENCRYPTED, UDP].into_iter().flatten() {
             assert!(vocabulary::name(name).is_some(), "{name}");
         }
     }
@@ -351,6 +368,15 @@ mod tests {
         assert_eq!(name(2604, 80), "HTTP");
         assert_eq!(name(26_000, 48_898), "BeckhoffADS");
         assert_eq!(name(1, 50_000), "Unknown");
+    }
+
+    #[test]
+    fn a_port_of_encrypted_forms_names_payload_and_no_bare_handshake() {
+        let payload = by_port_of_payload(protocol::TCP, 50_000, 6881);
+        assert_eq!(payload.label.to_string(), "BitTorrent");
+        assert!(payload.guessed);
+        let bare = by_port(protocol::TCP, 50_000, 6881);
+        assert_eq!(bare, Inspection::default());
     }
 
     #[test]

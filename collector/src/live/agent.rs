@@ -9,7 +9,7 @@ use std::os::fd::{AsFd, OwnedFd};
 
 use anyhow::Context;
 use aya::programs::TestRunOptions;
-use collector_common::{books::Books, schema::Lineage, wire::Tally};
+use collector_common::{books::Books, schema::Counters, wire::Tally};
 use preflight::{refuse_old_kernel, refuse_pins};
 use tracing::info;
 use watch::{Fullness, HookWatch, report_recovery};
@@ -21,11 +21,14 @@ use super::{
     interface::{Interface, refuse_stacked},
     kernel::{Kernel, pin_folder},
     pins::{Instance, Lock, PinFolder},
+    surroundings::Lookout,
     sys,
 };
 use crate::{
     closing::{Closer, Seeds},
+    locate::leg,
     pipeline::{Pipeline, PipelineConfig, Tap, WallClock},
+    sink::entry::Lineage,
 };
 
 /// A running meter.
@@ -39,6 +42,8 @@ pub struct Agent<T: Tap> {
     instance: Instance,
     pins: Option<PinFolder>,
     lost_in_crash: Tally,
+    /// The kernel's, of the last tick, as records' files tell them.
+    counters: Counters,
     /// The disk takes nothing at the moment, and that has been said.
     disk_failing: bool,
     /// For the packet rate: seen at the last two ticks, and when.
@@ -46,6 +51,10 @@ pub struct Agent<T: Tap> {
     started: u64,
     watch: HookWatch,
     fullness: Fullness,
+    /// Looks at what may change under way.
+    lookout: Option<Lookout>,
+    /// The consensus files, as they were last seen.
+    consensus: Vec<leg::Status>,
     _lock: Lock,
 }
 
@@ -116,11 +125,14 @@ impl<T: Tap> Agent<T> {
             instance,
             pins,
             lost_in_crash: Tally::default(),
+            counters: Counters::default(),
             disk_failing: false,
             rate: [(seen, now); 2],
             started: now,
             watch,
             fullness: Fullness::default(),
+            lookout: None,
+            consensus: Vec::new(),
             _lock: lock,
         };
         agent.inherit()?;
@@ -188,12 +200,31 @@ impl<T: Tap> Agent<T> {
     /// System calls that should not fail. A disk that can't be written is no error here: the
     /// pipeline keeps or counts what waits.
     pub fn tick(&mut self, now: u64) -> anyhow::Result<()> {
+        self.hear();
         self.pass(now, false)?;
         let books = Books::sum(&self.kernel.books.read()?);
         self.rate = [self.rate[1], (books.seen_total().packets, now)];
+        self.counters = Counters::of(&books);
         self.fullness.look(&books, now);
         self.watch.look(&self.interfaces, &books);
         Ok(())
+    }
+
+    /// With somebody who looks at what may change under way.
+    #[must_use]
+    pub fn with(mut self, lookout: Lookout) -> Self {
+        self.lookout = Some(lookout);
+        self
+    }
+
+    fn hear(&mut self) {
+        let Some(news) = self.lookout.as_ref().and_then(Lookout::news) else {
+            return;
+        };
+        self.consensus = news.consensus;
+        if let Some(surroundings) = news.surroundings {
+            self.pipeline.set_surroundings(surroundings);
+        }
     }
 
     /// Everything about the agent at this moment; walks the table.

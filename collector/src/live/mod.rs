@@ -13,6 +13,7 @@ mod options;
 mod pins;
 mod rings;
 mod serve;
+mod surroundings;
 mod sys;
 
 pub use agent::{Agent, Summary, wall_clock};
@@ -22,4 +23,5 @@ pub use interface::{Interface, refuse_stacked};
 pub use options::{Ingress, Options, TcFlavour};
 pub use pins::{Instance, PIN_ROOT, RUN_ROOT};
 pub use serve::serve;
+pub use surroundings::Lookout;
 pub use sys::boot_time;

@@ -1,21 +1,22 @@
 //! Autonomous systems of addresses, from a database in MaxMind's format (MaxMind DB file format
 //! specification, version 2.0): `GeoLite2-ASN`, or one whose records say `asn`.
 
-use std::{
-    net::{IpAddr, Ipv4Addr, Ipv6Addr},
-    path::Path,
-};
+use std::path::Path;
 
 use collector_common::key::Address;
-use maxminddb::{LookupResult, MaxMindDbError, Reader, WithinOptions};
 use serde::Deserialize;
 
-use super::reserved::{is_reserved_v4, is_reserved_v6};
+use super::data::{
+    DataError,
+    database::{self, Database},
+    ranges::Ranges,
+};
 
-/// Whose networks addresses belong to.
+/// Whose networks addresses belong to. A look-up reads two sorted columns and no file.
 #[derive(Debug, Default)]
 pub struct Systems {
-    database: Option<Reader<Vec<u8>>>,
+    /// 0, which is no system (RFC 7607): none.
+    ranges: Ranges<u32>,
 }
 
 /// A database's record, as far as it is read.
@@ -40,41 +41,45 @@ impl Systems {
         Self::default()
     }
 
-    /// Reads the database at `path` into memory and checks all of it.
+    /// Reads the database at `path`.
     ///
     /// # Errors
     /// A missing, unreadable or damaged file, or one of something else.
-    pub fn read(path: &Path) -> Result<Self, MaxMindDbError> {
-        Self::checked(Reader::open_readfile(path)?)
+    pub fn read(path: &Path) -> Result<Self, DataError> {
+        Self::of(&database::read(path)?)
     }
 
-    fn checked(database: Reader<Vec<u8>>) -> Result<Self, MaxMindDbError> {
-        database.verify()?;
-        let named = database
-            .networks(WithinOptions::default())?
-            .any(|network| network.is_ok_and(|network| number(&network).is_some()));
-        if !named {
-            let reason = "no record names an autonomous system";
-            return Err(MaxMindDbError::invalid_database(reason));
+    fn of(database: &Database) -> Result<Self, DataError> {
+        let ranges = database::ranges(database, |network| {
+            let entry: Option<Entry> = network.decode()?;
+            Ok(entry.and_then(Entry::number).unwrap_or(0))
+        })?;
+        if ranges.tells(|system| system != 0) {
+            Ok(Self { ranges })
+        } else {
+            Err(DataError::Nothing("an autonomous system"))
         }
-        Ok(Self {
-            database: Some(database),
-        })
     }
 
     /// The system of an address of IP `version` 4 or 6; private and reserved ones have none.
     #[must_use]
     pub fn lookup(&self, address: &Address, version: u8) -> Option<u32> {
-        let database = self.database.as_ref()?;
-        let address = public(address, version)?;
-        number(&database.lookup(address).ok()?)
+        let system = self.ranges.find(address, version)?;
+        (system != 0).then_some(system)
     }
 }
 
-fn number(found: &LookupResult<'_, Vec<u8>>) -> Option<u32> {
-    let entry: Entry = found.decode().ok()??;
-    let number = entry.autonomous_system_number;
-    number.or_else(|| entry.asn?.value())
+impl From<Ranges<u32>> for Systems {
+    fn from(ranges: Ranges<u32>) -> Self {
+        Self { ranges }
+    }
+}
+
+impl Entry {
+    fn number(self) -> Option<u32> {
+        let number = self.autonomous_system_number;
+        number.or_else(|| self.asn?.value())
+    }
 }
 
 impl Number {
@@ -86,16 +91,6 @@ impl Number {
     }
 }
 
-fn public(address: &Address, version: u8) -> Option<IpAddr> {
-    let number = u128::from_be_bytes(address.octets());
-    if version == 4 {
-        // An IPv4 address lies in the last four of the sixteen bytes.
-        let number = number as u32;
-        return (!is_reserved_v4(number)).then(|| Ipv4Addr::from(number).into());
-    }
-    (!is_reserved_v6(number)).then(|| Ipv6Addr::from(number).into())
-}
-
 /// Databases for tests.
 #[cfg(test)]
 pub(crate) mod fixtures {
@@ -104,39 +99,53 @@ pub(crate) mod fixtures {
     /// One in which every IPv4 address has the record `field: value`; `value` as the format codes
     /// it.
     pub(crate) fn database(field: &str, value: &[u8]) -> Vec<u8> {
-        // A search tree of one node; both sides lead to the record behind the separator.
-        let mut file = [[0, 0, 17], [0, 0, 17]].concat();
+        database_of(&map(&[(field, value.to_owned())]))
+    }
+
+    /// One in which every IPv4 address has the same record.
+    pub(crate) fn database_of(record: &[u8]) -> Vec<u8> {
+        // A node of which both sides lead to the record behind the separator.
+        with_tree(&[[17, 17]], 4, record)
+    }
+
+    /// One with a search tree of the children of each node, and the data that they lead to.
+    pub(crate) fn with_tree(nodes: &[[u32; 2]], ip_version: u8, data: &[u8]) -> Vec<u8> {
+        let children = nodes.as_flattened().iter();
+        let mut file: Vec<u8> = children
+            .flat_map(|child| child.to_be_bytes().into_iter().skip(1))
+            .collect();
         file.extend([0; 16]);
-        file.push(0xe1);
-        file.extend(text(field));
-        file.extend(value);
+        file.extend(data);
         file.extend(b"\xab\xcd\xefMaxMind.com");
-        file.extend(metadata());
+        file.extend(metadata(u8::try_from(nodes.len()).unwrap(), ip_version));
         file
     }
 
-    fn metadata() -> Vec<u8> {
-        let mut map = vec![0xe9];
-        for (name, value) in [
+    fn metadata(node_count: u8, ip_version: u8) -> Vec<u8> {
+        map(&[
             ("binary_format_major_version", vec![0xa1, 2]),
             ("binary_format_minor_version", vec![0xa0]),
             ("build_epoch", vec![0x01, 0x02, 1]),
             ("database_type", text("Test")),
-            (
-                "description",
-                [vec![0xe1], text("en"), text("Test")].concat(),
-            ),
-            ("ip_version", vec![0xa1, 4]),
+            ("description", map(&[("en", text("Test"))])),
+            ("ip_version", vec![0xa1, ip_version]),
             ("languages", vec![0x00, 0x04]),
-            ("node_count", vec![0xc1, 1]),
+            ("node_count", vec![0xc1, node_count]),
             ("record_size", vec![0xa1, 24]),
-        ] {
+        ])
+    }
+
+    /// A map as the format codes it.
+    pub(crate) fn map(fields: &[(&str, Vec<u8>)]) -> Vec<u8> {
+        let mut map = vec![0xe0 | u8::try_from(fields.len()).unwrap()];
+        for (name, value) in fields {
             map.extend(text(name));
             map.extend(value);
         }
         map
     }
 
+    /// A text as the format codes it.
     pub(crate) fn text(text: &str) -> Vec<u8> {
         let length = u8::try_from(text.len()).unwrap();
         assert!(length < 29);
@@ -146,7 +155,7 @@ pub(crate) mod fixtures {
     /// Every IPv4 address is Telegram's.
     pub(crate) fn telegram() -> Systems {
         let file = database("autonomous_system_number", &[0xc2, 0xf2, 0x59]);
-        Systems::checked(Reader::from_source(file).unwrap()).unwrap()
+        Systems::of(&database::checked(file).unwrap()).unwrap()
     }
 }
 
@@ -155,7 +164,7 @@ mod tests {
     use super::{fixtures::*, *};
     use std::io::Write;
 
-    fn read(bytes: &[u8]) -> Result<Systems, MaxMindDbError> {
+    fn read(bytes: &[u8]) -> Result<Systems, DataError> {
         let mut file = tempfile::NamedTempFile::new().unwrap();
         file.write_all(bytes).unwrap();
         Systems::read(file.path())
@@ -177,7 +186,7 @@ mod tests {
         }
         for file in [database("country", &number), database("asn", &text("none"))] {
             let error = read(&file).unwrap_err().to_string();
-            assert!(error.contains("no record names"), "{error}");
+            assert!(error.contains("names an autonomous"), "{error}");
         }
     }
 
@@ -189,6 +198,19 @@ mod tests {
         // A database of IPv4 alone.
         assert_eq!(systems.lookup(&Address::v6([0x20; 16]), 6), None);
         assert_eq!(lookup(&Systems::none(), [8, 8, 8, 8]), None);
+    }
+
+    #[test]
+    fn a_database_without_a_description_is_read() {
+        let mut file = database("asn", &[0xc1, 7]);
+        let name = b"description";
+        let place = file
+            .windows(name.len())
+            .position(|bytes| bytes == name)
+            .unwrap();
+        let place = place + name.len();
+        file.splice(place..place + map(&[("en", text("Test"))]).len(), map(&[]));
+        assert_eq!(lookup(&read(&file).unwrap(), [8, 8, 8, 8]), Some(7));
     }
 
     #[test]

@@ -1,17 +1,36 @@
 //! Where a flow's ends are, and whose traffic it is.
 
 pub mod asn;
-pub mod geoip;
+pub mod country;
+mod data;
+pub mod ip;
 pub mod leg;
+mod own;
 mod reserved;
+pub mod sources;
+pub mod tor;
+pub mod watched;
+
+use std::sync::Arc;
 
 use collector_common::{
     flow::Flow,
-    schema::{Country, Leg, LegBasis},
+    key::Side,
+    schema::{Country, Leg, LegBasis, Nickname, Proxy},
 };
 
 use asn::Systems;
-use geoip::Countries;
+use country::Countries;
+use leg::{Legs, Owner};
+
+/// What is told of one end's address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Location {
+    /// Its country, or why there is none.
+    pub country: Country,
+    /// `None` where the data has no such flags.
+    pub proxy: Option<Proxy>,
+}
 
 /// What is told of a flow's addresses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,34 +39,59 @@ pub struct Places {
     pub leg: Leg,
     /// How that is known.
     pub leg_basis: LegBasis,
-    /// Country of the opener.
-    pub source: Country,
-    /// Country of the other side.
-    pub destination: Country,
+    /// The relay of this host whose traffic it is.
+    pub relay: Option<Nickname>,
+    /// Of the opener.
+    pub source: Location,
+    /// Of the other side.
+    pub destination: Location,
 }
 
-/// Places of a flow.
-#[must_use]
-pub fn places(flow: &Flow, countries: &Countries) -> Places {
-    let (leg, leg_basis) = leg::leg(flow);
-    let opener = flow.entry.opener();
-    let country = |side: collector_common::key::Side| {
-        countries.lookup(&flow.key.address[side.index()], flow.key.version)
-    };
-    Places {
-        leg,
-        leg_basis,
-        source: country(opener),
-        destination: country(opener.other()),
+/// All that is known of addresses, at one moment: whoever learns more makes another one.
+#[derive(Clone, Debug, Default)]
+pub struct Surroundings {
+    /// Countries of addresses.
+    pub countries: Arc<Countries>,
+    /// Autonomous systems of addresses.
+    pub systems: Arc<Systems>,
+    /// The host's own addresses, its relays, and other relays.
+    pub legs: Arc<Legs>,
+}
+
+impl Surroundings {
+    /// Places of a flow.
+    #[must_use]
+    pub fn places(&self, flow: &Flow) -> Places {
+        let Owner { leg, basis, relay } = self.legs.owner(flow);
+        let opener = flow.entry.opener();
+        Places {
+            leg,
+            leg_basis: basis,
+            relay,
+            source: self.location(flow, opener),
+            destination: self.location(flow, opener.other()),
+        }
     }
-}
 
-/// The autonomous system that a flow's opener speaks to. Where that end has none, the opener's: of
-/// a flow taken up in mid-stream the opener may be the server.
-#[must_use]
-pub fn system(flow: &Flow, systems: &Systems) -> Option<u32> {
-    let opener = flow.entry.opener();
-    [opener.other(), opener]
-        .into_iter()
-        .find_map(|side| systems.lookup(&flow.key.address[side.index()], flow.key.version))
+    fn location(&self, flow: &Flow, side: Side) -> Location {
+        let address = &flow.key.address[side.index()];
+        if self.legs.is_own(address, flow.key.version) {
+            return Location {
+                country: Country::HOST,
+                proxy: None,
+            };
+        }
+        self.countries.lookup(address, flow.key.version)
+    }
+
+    /// The autonomous system that a flow's opener speaks to. Where that end has none, the opener's:
+    /// of a flow taken up in mid-stream the opener may be the server.
+    #[must_use]
+    pub fn system(&self, flow: &Flow) -> Option<u32> {
+        let opener = flow.entry.opener();
+        [opener.other(), opener].into_iter().find_map(|side| {
+            self.systems
+                .lookup(&flow.key.address[side.index()], flow.key.version)
+        })
+    }
 }

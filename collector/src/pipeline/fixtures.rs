@@ -7,11 +7,11 @@ use collector_common::{
     flow::{FlowEntry, OpenerBasis},
     key::{Address, FlowKey},
     packet::{Packet, protocol, tcp},
-    schema::{Header, Level, Lineage, PayloadMode, SCHEMA_VERSION, TimeZone},
+    schema::{Header, Level, PayloadMode, SCHEMA_VERSION, TimeZone},
 };
 
 use super::*;
-use crate::sink::{Limits, disk::LocalDisk};
+use crate::sink::{Limits, disk::LocalDisk, entry::Lineage};
 
 pub(crate) const SECOND: u64 = 1_000_000_000;
 /// In every address, port, name and agent of these tests, so that a leak is seen.
@@ -33,6 +33,8 @@ pub(crate) fn config(folder: &Path) -> PipelineConfig {
                 node: "relay".into(),
                 time_zone: TimeZone::Utc,
                 level: Level::Coarse,
+                k: Level::Coarse.k(),
+                dp: None,
                 geo: None,
                 exclusions: 2,
                 payload: PayloadMode::Sample,
@@ -40,11 +42,12 @@ pub(crate) fn config(folder: &Path) -> PipelineConfig {
             },
             lineage: Lineage(1),
             write_failed: false,
+            dp: None,
+            ends: false,
             limits,
         },
         disk: Box::new(LocalDisk),
-        countries: Countries::none(),
-        systems: Systems::none(),
+        surroundings: Surroundings::default(),
         samples: SampleLimits::default(),
         clock: WallClock {
             boot_to_utc_offset_ns: i64::try_from(offset.as_nanosecond()).unwrap(),

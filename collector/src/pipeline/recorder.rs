@@ -1,43 +1,29 @@
 //! From a flow that ended to its record, and from the record to what may be published.
 
-use std::sync::Arc;
-
-use collector_common::{
-    event::SampleHeader,
-    expiry::End,
-    flow::Flow,
-    schema::{Hour, PublicRecord},
-    wire::Tally,
-};
+use collector_common::{event::SampleHeader, expiry::End, flow::Flow, schema::Level, wire::Tally};
 
 use super::{SampleLimits, WallClock, samples::Samples};
 use crate::{
     anonymize::anonymize,
     inspect::{Method, systems::by_system},
-    locate::{self, Places, asn::Systems, geoip::Countries},
+    locate::{Places, Surroundings},
     record::Record,
+    sink::entry::Entered,
 };
 
 /// Knows what the payload of the flows under way says, and where addresses are.
 pub struct Recorder {
     samples: Samples,
-    countries: Arc<Countries>,
-    systems: Arc<Systems>,
+    surroundings: Surroundings,
 }
 
 impl Recorder {
     /// Nothing is known yet at `now`, nanoseconds since boot.
     #[must_use]
-    pub fn new(
-        limits: SampleLimits,
-        countries: Arc<Countries>,
-        systems: Arc<Systems>,
-        now: u64,
-    ) -> Self {
+    pub fn new(limits: SampleLimits, surroundings: Surroundings, now: u64) -> Self {
         Self {
             samples: Samples::new(limits, now),
-            countries,
-            systems,
+            surroundings,
         }
     }
 
@@ -52,7 +38,7 @@ impl Recorder {
     pub fn record(&mut self, flow: &Flow, counts: [Tally; 2], end: End) -> Record {
         let mut inspection = self.samples.inspection(flow, end == End::Active);
         if inspection.method == Method::None {
-            let system = locate::system(flow, &self.systems);
+            let system = self.surroundings.system(flow);
             inspection = system.and_then(by_system).unwrap_or(inspection);
         }
         Record {
@@ -66,14 +52,22 @@ impl Recorder {
     /// Where the ends of the record's flow are.
     #[must_use]
     pub fn places(&self, record: &Record) -> Places {
-        locate::places(&record.flow, &self.countries)
+        self.surroundings.places(&record.flow)
     }
 
-    /// What may be published of `record`.
+    /// `record` as the spool takes it at `level`.
     #[must_use]
-    pub fn publish(&self, record: &Record, clock: WallClock) -> PublicRecord {
-        let hour = Hour::of(clock.utc(record.flow.entry.since));
-        anonymize(record, &self.places(record), hour)
+    pub fn publish(&self, record: &Record, level: Level, clock: WallClock) -> Entered {
+        let minutes = clock
+            .utc(record.flow.entry.since)
+            .as_second()
+            .div_euclid(60);
+        anonymize(record, &self.places(record), level, minutes)
+    }
+
+    /// From now on, this is known of addresses.
+    pub fn set_surroundings(&mut self, surroundings: Surroundings) {
+        self.surroundings = surroundings;
     }
 
     /// Forgets samples of flows that nobody ended.

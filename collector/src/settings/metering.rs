@@ -5,16 +5,23 @@ use std::{path::PathBuf, time::Duration};
 use anyhow::{Context, bail, ensure};
 use clap::{Args, ValueEnum};
 use collector_common::{
-    schema::{Header, Level, Lineage, PayloadMode, SCHEMA_VERSION, TimeZone},
+    schema::{Header, Level, PayloadMode, SCHEMA_VERSION, TimeZone},
     settings::{DEFAULT_TABLE_SIZE, SECOND, Timeouts},
 };
+use jiff::Timestamp;
 use serde::Deserialize;
-use tracing::{info, warn};
 
+use super::tor::Tor;
 use crate::{
+    anonymize::noise::Dp,
     exclusion::{self, Exclusion},
-    locate::{asn::Systems, geoip::Countries},
-    sink::{Limits, SinkConfig},
+    locate::{
+        Surroundings,
+        country::{self, Files},
+        leg::{self, Host},
+        sources::Sources,
+    },
+    sink::{Limits, SinkConfig, entry::Lineage},
 };
 
 /// Whether payload is looked at.
@@ -27,6 +34,20 @@ pub enum Payload {
     None,
 }
 
+/// What is kept of people.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Privacy {
+    /// Counts of a day alone.
+    Aggregate,
+    /// Flows with full hours, powers of two, common ports.
+    Coarse,
+    /// Flows with minutes, exact packets, all ports.
+    Thesis,
+    /// `replay` alone: exact counts, ports, user agents; no addresses, even then.
+    Off,
+}
+
 /// NFStream's default active timeout, nanoseconds.
 pub const NFSTREAM_ACTIVE: u64 = 1800 * SECOND;
 
@@ -37,12 +58,22 @@ pub struct Metering {
     /// Folder for the records; made with mode 0700 if absent
     #[arg(long, value_name = "DIR")]
     pub(super) out: Option<PathBuf>,
-    /// Name of this meter in files [default: collector]; never the host's name
+    /// Name of this meter in files [default: the first relay's nickname, else collector]; never the
+    /// host's name
     #[arg(long, value_name = "NAME")]
     pub(super) node: Option<String>,
     /// Take the first payload bytes of each flow, or none at all [default: sample]
     #[arg(long, value_enum)]
     pub(super) payload: Option<Payload>,
+    /// What is kept of people: aggregate writes the counts of a day alone; coarse writes flows too,
+    /// with full hours, powers of two and common ports; thesis with minutes and exact packets [default:
+    /// coarse]
+    #[arg(long, value_enum, value_name = "LEVEL")]
+    pub(super) privacy: Option<Privacy>,
+    /// At level aggregate, counts of flows with noise: differential privacy for actions of at most
+    /// `bound` flows; one release in a period (day, week, month)
+    #[arg(long, value_name = "epsilon=E,bound=N,period=P")]
+    pub(super) dp: Option<String>,
     /// Never meter these, as in 192.0.2.7, 192.0.2.0/24:22,80 or [2001:db8::1]:22; repeatable
     #[arg(long, value_name = "PREFIX[:PORTS]")]
     pub(super) exclude: Vec<String>,
@@ -67,6 +98,11 @@ pub struct Metering {
     /// Give failed flows (four packets or fewer) lines too, instead of counters alone
     #[arg(long)]
     pub(super) write_failed: bool,
+    /// Country data in the place of tor's files: a database in MaxMind's format, as in
+    /// GeoLite2-Country.mmdb, or the text that `location dump` of IPFire's libloc writes, whose
+    /// autonomous systems serve as those of --asn [default: none]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["geoip", "geoip6"])]
+    pub(super) geo: Option<PathBuf>,
     /// tor's country file for IPv4 [default: /usr/share/tor/geoip]
     #[arg(long, value_name = "FILE")]
     pub(super) geoip: Option<PathBuf>,
@@ -77,6 +113,10 @@ pub struct Metering {
     /// neither payload nor port names are named by whose network they go to [default: none]
     #[arg(long, value_name = "FILE")]
     pub(super) asn: Option<PathBuf>,
+    /// What tells legs.
+    #[command(flatten)]
+    #[serde(skip)]
+    pub(super) tor: Tor,
 }
 
 /// Says nothing of the exclusions, which are addresses.
@@ -96,6 +136,8 @@ impl Metering {
             out: flags.out.or(self.out),
             node: flags.node.or(self.node),
             payload: flags.payload.or(self.payload),
+            privacy: flags.privacy.or(self.privacy),
+            dp: flags.dp.or(self.dp),
             exclude: [self.exclude, flags.exclude].concat(),
             table_size: flags.table_size.or(self.table_size),
             idle_timeout: flags.idle_timeout.or(self.idle_timeout),
@@ -104,9 +146,11 @@ impl Metering {
             linger: flags.linger.or(self.linger),
             rotate_after: flags.rotate_after.or(self.rotate_after),
             write_failed: flags.write_failed || self.write_failed,
+            geo: flags.geo.or(self.geo),
             geoip: flags.geoip.or(self.geoip),
             geoip6: flags.geoip6.or(self.geoip6),
             asn: flags.asn.or(self.asn),
+            tor: self.tor.under(flags.tor),
         }
     }
 
@@ -156,6 +200,43 @@ impl Metering {
         self.payload.unwrap_or(Payload::Sample) == Payload::Sample
     }
 
+    /// What is written of people; what comes unprotected is asked for by [`Privacy::Off`].
+    ///
+    /// # Errors
+    /// None is protected.
+    pub fn level(&self) -> anyhow::Result<Level> {
+        match self.privacy() {
+            Privacy::Aggregate => Ok(Level::Aggregate),
+            Privacy::Coarse => Ok(Level::Coarse),
+            Privacy::Thesis => Ok(Level::Thesis),
+            Privacy::Off => bail!(
+                "`collector run` always protects; `collector replay` alone can turn it off, for \
+                 captures of your own"
+            ),
+        }
+    }
+
+    /// What is kept of people.
+    #[must_use]
+    pub fn privacy(&self) -> Privacy {
+        self.privacy.unwrap_or(Privacy::Coarse)
+    }
+
+    /// Noise in the counts.
+    ///
+    /// # Errors
+    /// Parameters that are none, or a level that has no use for them.
+    pub fn dp(&self) -> anyhow::Result<Option<Dp>> {
+        let Some(text) = &self.dp else {
+            return Ok(None);
+        };
+        ensure!(
+            self.privacy() == Privacy::Aggregate,
+            "--dp is for --privacy aggregate: other levels write flows, which noise does not hide"
+        );
+        Ok(Some(text.parse().context("in --dp")?))
+    }
+
     /// When flows end.
     ///
     /// # Errors
@@ -181,8 +262,11 @@ impl Metering {
     ///
     /// # Errors
     /// No output folder, a node name that is no file name, a time out of range.
-    pub fn sink(&self, countries: &Countries) -> anyhow::Result<SinkConfig> {
-        let node = self.node.as_deref().unwrap_or("collector");
+    pub fn sink(&self, surroundings: &Surroundings) -> anyhow::Result<SinkConfig> {
+        let nickname = surroundings.legs.nickname().map(String::from);
+        let node = self.node.clone().or(nickname);
+        let node = node.as_deref().unwrap_or("collector");
+        let level = self.level()?;
         let folder = self.folder()?;
         let defaults = Limits::default();
         let spool_age = match self.rotate_after {
@@ -196,8 +280,10 @@ impl Metering {
                 schema: SCHEMA_VERSION,
                 node: node.to_owned(),
                 time_zone: TimeZone::Utc,
-                level: Level::Coarse,
-                geo: countries.describe(),
+                level,
+                k: level.k(),
+                dp: self.dp()?.as_ref().map(Dp::describe),
+                geo: surroundings.countries.describe(),
                 exclusions: u32::try_from(self.exclude.len()).unwrap_or(u32::MAX),
                 payload: if self.samples_payload() {
                     PayloadMode::Sample
@@ -207,6 +293,8 @@ impl Metering {
                 meter: env!("CARGO_PKG_VERSION").to_owned(),
             },
             lineage: Lineage::default(),
+            ends: false,
+            dp: self.dp()?,
             write_failed: self.write_failed,
             limits: Limits {
                 spool_age,
@@ -224,48 +312,27 @@ impl Metering {
         named.context("no output folder is named; say --out DIR")
     }
 
-    /// A file that was named must be there; the packaged ones may be absent, which is said.
+    /// Where what is known of addresses comes from, for a meter of `host` at `now`. Country data is
+    /// in files that are named here, else in torrc, else packaged.
     ///
     /// # Errors
     /// A named file can't be read.
-    pub fn countries(&self) -> anyhow::Result<Countries> {
-        let mut countries = Countries::none();
-        let packaged = |name: &str| PathBuf::from("/usr/share/tor").join(name);
-        type Read =
-            fn(&mut Countries, &std::path::Path) -> Result<(), crate::locate::geoip::GeoError>;
-        let files: [(&Option<PathBuf>, &str, Read); 2] = [
-            (&self.geoip, "geoip", Countries::read_v4),
-            (&self.geoip6, "geoip6", Countries::read_v6),
-        ];
-        for (named, name, read) in files {
-            let path = named.clone().unwrap_or_else(|| packaged(name));
-            match read(&mut countries, &path) {
-                Ok(()) => info!(file = %path.display(), "country data read"),
-                Err(error) if named.is_some() => {
-                    bail!("reading --{name} {}: {error}", path.display());
-                }
-                Err(error) => warn!(
-                    "no country data from {}: {error}; public addresses will be `??` (Debian: \
-                     apt-get install tor-geoipdb)",
-                    path.display()
-                ),
-            }
-        }
-        Ok(countries)
-    }
-
-    /// Autonomous systems, where a database is named.
-    ///
-    /// # Errors
-    /// The file can't be read, or is damaged.
-    pub fn systems(&self) -> anyhow::Result<Systems> {
-        let Some(path) = &self.asn else {
-            return Ok(Systems::none());
-        };
-        let systems =
-            Systems::read(path).with_context(|| format!("reading --asn {}", path.display()))?;
-        info!(file = %path.display(), "autonomous systems read");
-        Ok(systems)
+    pub fn sources(&self, host: Host, now: Timestamp) -> anyhow::Result<Sources> {
+        ensure!(
+            self.geo.is_none() || (self.geoip.is_none() && self.geoip6.is_none()),
+            "--geo takes the place of --geoip and --geoip6; say the one or the others"
+        );
+        let legs = leg::Source::open(self.tor.config(host)?, now)?;
+        let [torrc_geoip, torrc_geoip6] = legs.geoip_files();
+        let places = country::Source::open(Files {
+            geo: self.geo.clone(),
+            geoip: self.geoip.clone(),
+            geoip6: self.geoip6.clone(),
+            asn: self.asn.clone(),
+            torrc_geoip,
+            torrc_geoip6,
+        })?;
+        Ok(Sources { places, legs })
     }
 }
 

@@ -18,6 +18,18 @@ pub(crate) fn encode(text: &[u8], level: i32) -> io::Result<Vec<u8>> {
     encoder.finish()
 }
 
+/// One frame with a checksum, of what `write` writes, to `out`.
+pub(super) fn stream<W: Write>(
+    out: W,
+    level: i32,
+    write: impl FnOnce(&mut zstd::Encoder<'_, W>) -> io::Result<()>,
+) -> io::Result<()> {
+    let mut encoder = zstd::Encoder::new(out, level)?;
+    encoder.include_checksum(true)?;
+    write(&mut encoder)?;
+    encoder.finish().map(drop)
+}
+
 /// The complete frames of a file, in order; stops at the first that is torn.
 #[derive(Debug)]
 pub(super) struct Frames<'a> {

@@ -10,16 +10,20 @@ use std::{
     time::Duration,
 };
 
+use crate::anonymize::noise::Dp;
 use collector_common::{
-    schema::{Header, Line, Lineage, PublicRecord, SpoolId, Sum, Totals, Volume},
+    schema::{Counters, Geo, Header, Volume},
     wire::Tally,
 };
 use jiff::Timestamp;
 
 mod close;
+mod content;
+mod days;
 pub mod disk;
+pub mod entry;
 pub(crate) mod frame;
-mod ledger;
+mod hours;
 pub mod name;
 mod queue;
 pub mod recover;
@@ -27,13 +31,17 @@ pub mod retention;
 mod spool;
 pub mod whole;
 
+use close::Closer;
+use days::{State, day_of};
 use disk::Disk;
-use name::{FileId, Kind, Node};
+pub(crate) use entry::push_json;
+use entry::{Entered, Entry, Ids, Lineage, SpoolId, Totals};
+use name::{FileId, FileKind, Node};
 use queue::Queue;
-pub(crate) use queue::push_line;
 use recover::Recovered;
 use retention::{Removed, Retention};
 use spool::Spool;
+use whole::WholeFile;
 
 /// A file could not be written, read, renamed or removed.
 #[derive(Debug, thiserror::Error)]
@@ -99,6 +107,10 @@ pub struct SinkConfig {
     pub lineage: Lineage,
     /// Failed flows get lines too, instead of counters.
     pub write_failed: bool,
+    /// Noise in the counts of days.
+    pub dp: Option<Dp>,
+    /// Nobody goes on where this sink ends: days are told though they are not over.
+    pub ends: bool,
     /// Bounds.
     pub limits: Limits,
 }
@@ -110,6 +122,8 @@ pub struct Outside {
     pub late_written: Tally,
     /// Late and overflow packets that a crash swallowed.
     pub lost_in_crash: Tally,
+    /// What was seen, and is in no record.
+    pub counters: Counters,
 }
 
 /// The moment of a call: nanoseconds since boot, and what that is in UTC.
@@ -133,12 +147,12 @@ pub struct Sink {
     /// As the last commit told them.
     told: Totals,
     /// Records of the last two commits: the kernel's table may still hold them.
-    recent: [Vec<SpoolId>; 2],
+    recent: [Ids; 2],
     failing: bool,
-    /// Spools, and whether this sink wrote them without an id.
-    to_close: Vec<(FileId, bool)>,
-    /// A record of the spool has an id.
-    has_ids: bool,
+    to_close: Vec<FileId>,
+    state: State,
+    /// The spool's header tells other country data.
+    outdated: bool,
     removed: Removed,
 }
 
@@ -156,15 +170,16 @@ impl Sink {
     ) -> Result<(Self, Recovered), SinkError> {
         make_folder(&config.folder)?;
         let (folder, node) = (&config.folder, &config.node);
-        for id in recover::files(folder, node, Kind::Part)? {
+        for id in recover::files(folder, node, FileKind::Part)? {
             drop(std::fs::remove_file(recover::path(
                 folder,
                 node,
                 id,
-                Kind::Part,
+                FileKind::Part,
             )));
         }
         let mut recovered = recover::scan(folder, node)?;
+        let state = State::read(folder, node)?;
         let mut totals = recovered
             .totals_of(config.lineage)
             .cloned()
@@ -180,26 +195,29 @@ impl Sink {
             spool,
             queue: Queue::default(),
             totals,
-            recent: [Vec::new(), carried],
+            recent: [Ids::default(), carried],
             failing: false,
-            to_close: recovered.readable.iter().map(|id| (*id, false)).collect(),
-            has_ids: false,
+            to_close: recovered.readable.clone(),
+            state,
+            outdated: false,
             removed: Removed::default(),
         };
-        recovered.left.extend(sink.close_old(now.utc).err());
+        recovered
+            .left
+            .extend(sink.close_old(now.utc, After::NextFile).err());
         Ok((sink, recovered))
     }
 
-    /// Takes a record that counted `tally` exactly. With an `id` the spool knows it for good.
-    pub fn write(&mut self, id: Option<SpoolId>, record: PublicRecord, tally: Tally) {
-        let sum = Sum::one(tally);
+    /// Takes a record. With an `id` the spool knows it for good.
+    pub fn write(&mut self, id: Option<SpoolId>, record: Entered) {
+        let sum = record.size.sum;
         if self.failing && self.queue.bytes() >= self.config.limits.queue {
             self.totals.unwritten.add(sum);
             return;
         }
-        let as_line = !record.failed || self.config.write_failed;
-        self.has_ids |= id.is_some();
-        self.queue.push(id, record, sum, as_line);
+        let has_line = !record.kind.traits.failed || self.config.write_failed;
+        let as_row = has_line && self.config.header.level.has_flows();
+        self.queue.push(id, record, as_row);
         self.totals.written.add(sum);
     }
 
@@ -212,7 +230,12 @@ impl Sink {
     pub fn commit(&mut self, outside: Outside) -> Result<(), SinkError> {
         self.totals.late_written = Volume::from(outside.late_written);
         self.totals.lost_in_crash = Volume::from(outside.lost_in_crash);
-        if self.queue.is_empty() && self.totals == self.told {
+        self.totals.counters = Counters {
+            lost_in_crash: self.totals.lost_in_crash,
+            unwritten: self.totals.unwritten,
+            ..outside.counters
+        };
+        if self.queue.is_empty() && !self.totals.moved_since(&self.told) {
             return Ok(());
         }
         let flushed = self.flush();
@@ -220,11 +243,17 @@ impl Sink {
         flushed
     }
 
-    /// Whether the spool is old or large enough to be closed.
+    /// Countries come from other data now: the spool is closed, since its header names the data.
+    pub fn set_geo(&mut self, geo: Option<Geo>) {
+        self.outdated |= self.config.header.geo != geo;
+        self.config.header.geo = geo;
+    }
+
+    /// Whether the spool is old or large enough to be closed, or its header no longer holds.
     #[must_use]
     pub fn should_rotate(&self, now: u64) -> bool {
         let limits = &self.config.limits;
-        self.spool.is_due(now, limits.age(), limits.spool_text)
+        self.outdated || self.spool.is_due(now, limits.age(), limits.spool_text)
     }
 
     /// Whether the spool is old enough to be closed, should there be anything in it.
@@ -239,13 +268,13 @@ impl Sink {
     /// The next spool can't be made: then nothing has changed. Or a spool can't be closed: the
     /// next call tries again.
     pub fn rotate(&mut self, now: Moment) -> Result<(), SinkError> {
-        let carried = self.recent.concat();
+        let mut carried = self.recent[0].clone();
+        carried.append(self.recent[1].clone());
         let next = new_spool(&self.config, &self.told, carried, now, &mut *self.disk)?;
         let before = std::mem::replace(&mut self.spool, next);
-        // What waits is for the next spool.
-        let has_ids = std::mem::replace(&mut self.has_ids, self.queue.has_ids());
-        self.to_close.push((before.id, !has_ids));
-        self.close_old(now.utc)
+        self.outdated = false;
+        self.to_close.push(before.id);
+        self.close_old(now.utc, After::NextFile)
     }
 
     /// Writes what still waits and closes the spool for good.
@@ -254,11 +283,11 @@ impl Sink {
     /// What waits can't be written, or the spool can't be closed: it stays and the next start
     /// closes it.
     pub fn close(mut self, now: Timestamp) -> Result<(), SinkError> {
-        if !self.queue.is_empty() || self.totals != self.told {
+        if !self.queue.is_empty() || self.totals.moved_since(&self.told) {
             self.flush()?;
         }
-        self.to_close.push((self.spool.id, !self.has_ids));
-        self.close_old(now)
+        self.to_close.push(self.spool.id);
+        self.close_old(now, After::Nothing)
     }
 
     /// Sums since the lineage began, queued records included.
@@ -307,22 +336,55 @@ impl Sink {
         Ok(())
     }
 
-    /// Closes what waits, then looks after retention. Goes on after a failure; tells the first.
-    fn close_old(&mut self, now: Timestamp) -> Result<(), SinkError> {
+    /// Closes what waits, tells the days that are over, then looks after retention. Goes on after
+    /// a failure; tells the first.
+    fn close_old(&mut self, now: Timestamp, after: After) -> Result<(), SinkError> {
         let (folder, node) = (&self.config.folder, &self.config.node);
         let mut first = Ok(());
+        let newest = self.to_close.last().copied();
+        let mut closer = Closer {
+            folder,
+            node,
+            disk: &mut *self.disk,
+            state: &mut self.state,
+            last: false,
+        };
         self.to_close.retain(|id| {
-            let closed = close::close(folder, node, *id, &mut *self.disk);
+            closer.last = after == After::Nothing && Some(*id) == newest;
+            let closed = closer.close(*id);
             let failed = closed.is_err();
             first = std::mem::replace(&mut first, Ok(())).and(closed);
             failed
         });
+        if self.to_close.is_empty() {
+            let ends = after == After::Nothing && self.config.ends;
+            let until = if ends { i64::MAX } else { over(now) };
+            closer.state.counted.clear();
+            first = first.and(closer.tell_days(&self.config.header, until));
+        }
         let limits = &self.config.limits.retention;
         let removed = retention::apply(folder, node, now, limits, &*self.disk)?;
         self.removed.files += removed.files;
         self.removed.bytes += removed.bytes;
         first
     }
+}
+
+/// What follows the spools that are closed.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum After {
+    NextFile,
+    /// A clean stop.
+    Nothing,
+}
+
+/// Minutes after its end at which all flows of a day are in closed spools: they are written within
+/// the active timeout, and their spool is closed an hour later.
+const DAY_GRACE: i64 = 150;
+
+/// The first day that is not over at `now`, in days since the epoch.
+fn over(now: Timestamp) -> i64 {
+    day_of(now.as_second() / 60 - DAY_GRACE)
 }
 
 /// Makes `folder`, mode 0700, where it is absent.
@@ -338,17 +400,17 @@ pub(crate) fn make_folder(folder: &Path) -> Result<(), SinkError> {
 fn new_spool(
     config: &SinkConfig,
     totals: &Totals,
-    carried: Vec<SpoolId>,
+    carried: Ids,
     now: Moment,
     disk: &mut dyn Disk,
 ) -> Result<Spool, SinkError> {
     let mut text = String::new();
-    push_line(&mut text, &Line::Header(config.header.clone()));
+    push_json(&mut text, &Entry::Header(config.header.clone()));
     let totals = Totals {
         carried,
         ..totals.clone()
     };
-    push_line(&mut text, &Line::Totals(totals));
+    push_json(&mut text, &Entry::Totals(totals));
     Spool::create(
         &config.folder,
         &config.node,

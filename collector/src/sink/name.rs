@@ -1,10 +1,15 @@
-//! File names: `flows-NODE-UTCSTART-SEQ.ndjson.zst`, with `.open` while it is a spool.
+//! File names: `flows-NODE-UTCSTART-SEQ.ndjson.zst`, with `.open` while it is a spool, and
+//! `day-NODE-DATE-SEQ.ndjson.zst`.
 
 use std::{fmt, str::FromStr};
 
-use jiff::Timestamp;
+use jiff::{Timestamp, civil::Date};
+use serde::{Deserialize, Serialize};
 
 const PREFIX: &str = "flows-";
+const DAY_PREFIX: &str = "day-";
+/// A day, as names have it.
+const DAY: &str = "%Y%m%d";
 const CLOSED: &str = ".ndjson.zst";
 const SPOOL: &str = ".ndjson.zst.open";
 /// A file that is being closed; worthless until it is renamed.
@@ -40,14 +45,14 @@ impl fmt::Display for Node {
 
 /// What a file is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(super) enum FileKind {
     Spool,
     Part,
     Closed,
 }
 
 /// Which file of a node; orders by age.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub(super) struct FileId {
     /// When it was begun, whole seconds.
     pub(super) start: Timestamp,
@@ -56,26 +61,26 @@ pub(super) struct FileId {
 }
 
 impl FileId {
-    pub(super) fn name(self, node: &Node, kind: Kind) -> String {
+    pub(super) fn name(self, node: &Node, kind: FileKind) -> String {
         let suffix = match kind {
-            Kind::Spool => SPOOL,
-            Kind::Part => PART,
-            Kind::Closed => CLOSED,
+            FileKind::Spool => SPOOL,
+            FileKind::Part => PART,
+            FileKind::Closed => CLOSED,
         };
         let (stamp, sequence) = (self.start.strftime(STAMP), self.sequence);
         format!("{PREFIX}{node}-{stamp}-{sequence:04}{suffix}")
     }
 
     /// What `name` says if it is a file of `node`.
-    pub(super) fn parse(name: &str, node: &Node) -> Option<(Self, Kind)> {
+    pub(super) fn parse(name: &str, node: &Node) -> Option<(Self, FileKind)> {
         let rest = name
             .strip_prefix(PREFIX)?
             .strip_prefix(node.0.as_str())?
             .strip_prefix('-')?;
         let (rest, kind) = [
-            (SPOOL, Kind::Spool),
-            (PART, Kind::Part),
-            (CLOSED, Kind::Closed),
+            (SPOOL, FileKind::Spool),
+            (PART, FileKind::Part),
+            (CLOSED, FileKind::Closed),
         ]
         .into_iter()
         .find_map(|(suffix, kind)| Some((rest.strip_suffix(suffix)?, kind)))?;
@@ -93,6 +98,24 @@ impl FileId {
     }
 }
 
+/// Name of the file of a day's counts; `sequence` tells apart what came later.
+pub(super) fn day_name(node: &Node, day: Date, sequence: u32) -> String {
+    let stamp = day.strftime(DAY);
+    format!("{DAY_PREFIX}{node}-{stamp}-{sequence:04}{CLOSED}")
+}
+
+/// The day that `name` says if it is a day file of `node`.
+pub(super) fn parse_day(name: &str, node: &Node) -> Option<Date> {
+    let stamp = name
+        .strip_prefix(DAY_PREFIX)?
+        .strip_prefix(node.0.as_str())?
+        .strip_prefix('-')?
+        .strip_suffix(CLOSED)?;
+    let (stamp, sequence) = stamp.split_once('-')?;
+    let day = Date::strptime(DAY, stamp).ok()?;
+    (day_name(node, day, sequence.parse().ok()?) == name).then_some(day)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -104,9 +127,9 @@ mod tests {
             start: "2026-11-22T15:04:05Z".parse().unwrap(),
             sequence: 7,
         };
-        let name = id.name(&node, Kind::Spool);
+        let name = id.name(&node, FileKind::Spool);
         assert_eq!(name, "flows-relay-1-20261122T150405Z-0007.ndjson.zst.open");
-        for kind in [Kind::Spool, Kind::Part, Kind::Closed] {
+        for kind in [FileKind::Spool, FileKind::Part, FileKind::Closed] {
             assert_eq!(
                 FileId::parse(&id.name(&node, kind), &node),
                 Some((id, kind))
@@ -126,6 +149,23 @@ mod tests {
             "flows-relay-.ndjson.zst",
         ] {
             assert_eq!(FileId::parse(name, &node), None, "{name}");
+        }
+    }
+
+    #[test]
+    fn a_day_file_says_its_day() {
+        let node: Node = "relay".parse().unwrap();
+        let day = jiff::civil::date(2026, 11, 22);
+        let name = day_name(&node, day, 1);
+        assert_eq!(name, "day-relay-20261122-0001.ndjson.zst");
+        assert_eq!(parse_day(&name, &node), Some(day));
+        for name in [
+            "day-relay-1-20261122-0001.ndjson.zst",
+            "day-relay-20261131-0001.ndjson.zst",
+            "day-relay-20261122-1.ndjson.zst",
+            "day-relay-20261122-0001.ndjson.zst.part",
+        ] {
+            assert_eq!(parse_day(name, &node), None, "{name}");
         }
     }
 

@@ -1,13 +1,20 @@
 //! Records that wait for the next commit.
 
-use std::io;
+use std::{collections::BTreeMap, io};
 
-use collector_common::schema::{Line, PublicRecord, SpoolId, Sum, Totals};
+use collector_common::schema::Leg;
+use hashbrown::HashMap;
 
-use super::{frame, ledger::Ledger};
+use super::{
+    days::{Histograms, day_of},
+    entry::{Entered, Entry, Ids, Kind, Row, Size, SpoolId, Totals, push_json},
+    frame,
+};
 
-/// What an id costs in memory while its record waits.
-const ID_BYTES: usize = 2 * size_of::<SpoolId>();
+/// What a kind costs in memory while its records wait.
+const KIND_BYTES: usize = 2 * size_of::<Kind>();
+/// What an id costs.
+const ID_BYTES: usize = size_of::<SpoolId>();
 
 /// Text that is packed into a frame of its own, so that a table which is drained at once needs no
 /// memory of its size.
@@ -21,42 +28,61 @@ pub(super) struct Queue {
     /// Text in `packed`.
     packed_text: usize,
     text: String,
-    ledger: Ledger,
+    /// Their numbers in this commit.
+    kinds: HashMap<Kind, u32>,
+    counted: BTreeMap<(u32, i64), Size>,
+    sizes: BTreeMap<(Leg, i64), Histograms>,
     records: usize,
     ids: Vec<SpoolId>,
+    counted_ids: Vec<SpoolId>,
 }
 
 impl Queue {
-    /// Takes a record: as a line, or into a failed counter.
-    pub(super) fn push(
-        &mut self,
-        id: Option<SpoolId>,
-        mut record: PublicRecord,
-        sum: Sum,
-        as_line: bool,
-    ) {
-        self.ledger.count(&record, sum);
+    /// Takes a record: as a row, or into a counter.
+    pub(super) fn push(&mut self, id: Option<SpoolId>, record: Entered, as_row: bool) {
         self.records += 1;
         self.ids.extend(id);
-        if as_line {
-            record.id = id;
-            push_line(&mut self.text, &Line::Flow(record));
+        let (start, size, leg) = (record.start, record.size, record.kind.traits.leg);
+        let kind = self.number(record.kind);
+        if as_row {
+            let row = Row {
+                kind,
+                start,
+                packets: size.sum.packets,
+                bytes: size.sum.bytes,
+                duration_ms: size.duration_ms,
+            };
+            row.push(id, &mut self.text);
             if self.text.len() >= PACK {
                 self.pack();
             }
         } else {
-            self.ledger.count_failed(&record, id, sum);
+            self.counted.entry((kind, start)).or_default().add(size);
+            let sizes = self.sizes.entry((leg, day_of(start))).or_default();
+            sizes.count(size);
+            self.counted_ids.extend(id);
         }
     }
 
-    /// A record in it has an id.
-    pub(super) fn has_ids(&self) -> bool {
-        !self.ids.is_empty()
+    fn number(&mut self, kind: Kind) -> u32 {
+        if let Some(number) = self.kinds.get(&kind) {
+            return *number;
+        }
+        // A commit holds fewer: each costs more than a byte of the queue.
+        let number = self.kinds.len() as u32;
+        let entry = Entry::Kind { number, kind };
+        push_json(&mut self.text, &entry);
+        if let Entry::Kind { kind, .. } = entry {
+            self.kinds.insert(kind, number);
+        }
+        number
     }
 
     /// Memory it takes, about.
     pub(super) fn bytes(&self) -> usize {
-        self.packed.len() + self.text.len() + self.ids.len() * ID_BYTES
+        let counted = self.counted.len() * 2 * size_of::<Size>();
+        let ids = (self.ids.len() + self.counted_ids.len()) * ID_BYTES;
+        self.packed.len() + self.text.len() + self.kinds.len() * KIND_BYTES + counted + ids
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -66,10 +92,26 @@ impl Queue {
     /// Frames that end with `totals`, and how much text is in them.
     pub(super) fn frames(&self, totals: &Totals) -> io::Result<(Vec<u8>, u64)> {
         let mut text = self.text.clone();
-        for line in self.ledger.lines() {
-            push_line(&mut text, &line);
+        for ((kind, start), size) in &self.counted {
+            let (kind, start, size) = (*kind, *start, *size);
+            push_json(&mut text, &Entry::Counted { kind, start, size });
         }
-        push_line(&mut text, &Line::Totals(totals.clone()));
+        for ((leg, day), histograms) in &self.sizes {
+            let (leg, day, histograms) = (*leg, *day, histograms.clone());
+            push_json(
+                &mut text,
+                &Entry::Sizes {
+                    leg,
+                    day,
+                    histograms,
+                },
+            );
+        }
+        let ids = Ids::of(self.counted_ids.clone());
+        if !ids.is_empty() {
+            push_json(&mut text, &Entry::Ids(ids));
+        }
+        push_json(&mut text, &Entry::Totals(totals.clone()));
         let last = frame::encode(text.as_bytes(), frame::FAST)?;
         let text = self.packed_text + text.len();
         Ok(([self.packed.as_slice(), &last].concat(), text as u64))
@@ -85,14 +127,7 @@ impl Queue {
     }
 
     /// Empties it; gives the ids of what it held.
-    pub(super) fn take_ids(&mut self) -> Vec<SpoolId> {
-        std::mem::take(self).ids
+    pub(super) fn take_ids(&mut self) -> Ids {
+        Ids::of(std::mem::take(self).ids)
     }
-}
-
-/// Appends `line` as JSON.
-pub(crate) fn push_line(text: &mut String, line: &Line) {
-    let json = serde_json::to_string(line).expect("lines have string keys and no fallible parts");
-    text.push_str(&json);
-    text.push('\n');
 }

@@ -1,19 +1,17 @@
 //! What a crash left: spools are read, their ids and sums kept.
 
 use std::{
-    collections::HashSet,
+    collections::BTreeMap,
     fs::{self, File},
     io::{self, Read},
     path::{Path, PathBuf},
 };
 
-use collector_common::schema::{Header, Line, Lineage, SpoolId, Totals};
-
 use super::{
     SinkError,
+    entry::{Entry, Ids, Lineage, Row, SpoolId, Totals},
     frame::Frames,
-    ledger::Ledger,
-    name::{FileId, Kind, Node},
+    name::{FileId, FileKind, Node},
 };
 
 /// A spool is a few MiB; a larger file is not one of ours.
@@ -32,22 +30,23 @@ pub struct Recovered {
     pub left: Vec<SinkError>,
     /// Spools that could be read, oldest first.
     pub(super) readable: Vec<FileId>,
-    ids: HashSet<(Lineage, SpoolId)>,
+    ids: BTreeMap<Lineage, IdSet>,
     /// Of the commit that is being read.
     open_ids: Vec<SpoolId>,
-    last_commits: Vec<(u64, Lineage, Vec<SpoolId>)>,
+    open_counted: Ids,
+    last_commits: Vec<(u64, Lineage, Ids)>,
 }
 
 impl Recovered {
     /// Whether the record is in a spool that a crash left.
     #[must_use]
     pub fn holds(&self, lineage: Lineage, id: SpoolId) -> bool {
-        self.ids.contains(&(lineage, id))
+        self.ids.get(&lineage).is_some_and(|ids| ids.holds(id))
     }
 
     /// Gives up the ids: by the first rotation the agent has settled what the kernel held.
     pub(crate) fn forget_ids(&mut self) {
-        self.ids = HashSet::new();
+        self.ids = BTreeMap::new();
     }
 
     /// Newest sums of `lineage`.
@@ -57,36 +56,35 @@ impl Recovered {
     }
 
     /// Records of the last two commits of `lineage`: the kernel's table may still hold them.
-    pub(super) fn carried(&self, lineage: Lineage) -> Vec<SpoolId> {
+    pub(super) fn carried(&self, lineage: Lineage) -> Ids {
         let newest = self.totals_of(lineage).map_or(0, |totals| totals.commit);
-        let mut ids: Vec<SpoolId> = self
-            .last_commits
-            .iter()
-            .filter(|(commit, of, _)| *of == lineage && commit + 1 >= newest)
-            .flat_map(|(_, _, ids)| ids.iter().copied())
-            .collect();
-        ids.sort_unstable();
-        ids.dedup();
+        let mut ids = Ids::default();
+        for (commit, of, more) in &self.last_commits {
+            if *of == lineage && commit + 1 >= newest {
+                ids.append(more.clone());
+            }
+        }
         ids
     }
 
     /// Takes up one line; a totals line says whose the ids before it are.
-    fn take(&mut self, line: Line) {
+    fn take(&mut self, line: &SpoolLine) {
         match line {
-            Line::Flow(record) => self.open_ids.extend(record.id),
-            Line::Failed(cell) => self.open_ids.extend(cell.ids),
-            Line::Totals(mut totals) => {
-                let mut ids = std::mem::take(&mut self.open_ids);
-                ids.append(&mut totals.carried);
-                self.ids.extend(ids.iter().map(|id| (totals.lineage, *id)));
+            SpoolLine::Row(_, id) => self.open_ids.extend(id),
+            SpoolLine::Entry(Entry::Ids(ids)) => self.open_counted.append(ids.clone()),
+            SpoolLine::Entry(Entry::Totals(totals)) => {
+                let mut ids = Ids::of(std::mem::take(&mut self.open_ids));
+                ids.append(std::mem::take(&mut self.open_counted));
+                ids.append(totals.carried.clone());
+                self.ids.entry(totals.lineage).or_default().insert(&ids);
                 self.keep_commit((totals.commit, totals.lineage, ids));
-                self.keep_totals(totals);
+                self.keep_totals(totals.clone());
             }
-            Line::Header(_) | Line::Statistics(_) => {}
+            SpoolLine::Entry(_) => {}
         }
     }
 
-    fn keep_commit(&mut self, commit: (u64, Lineage, Vec<SpoolId>)) {
+    fn keep_commit(&mut self, commit: (u64, Lineage, Ids)) {
         let (number, lineage, _) = commit;
         self.last_commits
             .retain(|(older, of, _)| *of != lineage || older + 1 >= number);
@@ -108,59 +106,20 @@ impl Recovered {
     }
 }
 
-/// One spool's content as a closed file tells it.
-#[derive(Debug, Default)]
-pub(super) struct Content {
-    pub(super) header: Option<Header>,
-    /// Flow lines as JSON, without ids.
-    pub(super) flows: Vec<String>,
-    pub(super) ledger: Ledger,
-}
-
-/// How flow lines of records without an id begin.
-const FLOW: &str = r#"{"type":"flow","#;
-
-impl Content {
-    /// Takes up one line of a spool. One that is `finished` goes as it is.
-    fn take(&mut self, line: &str, finished: bool) -> serde_json::Result<()> {
-        if finished && line.starts_with(FLOW) {
-            self.flows.push(format!("{line}\n"));
-            return Ok(());
-        }
-        match serde_json::from_str(line)? {
-            Line::Header(header) => self.header = Some(header),
-            Line::Flow(mut record) => {
-                record.id = None;
-                let mut text = String::new();
-                super::queue::push_line(&mut text, &Line::Flow(record));
-                self.flows.push(text);
-            }
-            Line::Failed(cell) => self.ledger.add_failed(&cell),
-            Line::Statistics(statistics) => self.ledger.add_statistics(&statistics),
-            Line::Totals(_) => {}
-        }
-        Ok(())
-    }
-}
-
-/// Reads a spool for closing. `finished`: this process wrote it, and no line of it has an id.
-pub(super) fn content(path: &Path, finished: bool) -> Result<Content, SinkError> {
-    let mut content = Content::default();
-    each_commit(path, |line| content.take(line, finished))?;
-    Ok(content)
-}
-
 /// Looks at the spools that a crash left in `folder` for `node`; changes nothing.
 ///
 /// # Errors
 /// The folder can't be read. A spool that can't be read goes to [`Recovered::left`].
 pub fn scan(folder: &Path, node: &Node) -> Result<Recovered, SinkError> {
     let mut recovered = Recovered::default();
-    for id in files(folder, node, Kind::Spool)? {
+    for id in files(folder, node, FileKind::Spool)? {
         recovered.spools += 1;
-        let path = folder.join(id.name(node, Kind::Spool));
-        let take = |line: &str| serde_json::from_str(line).map(|line| recovered.take(line));
-        match each_commit(&path, take) {
+        let path = folder.join(id.name(node, FileKind::Spool));
+        let take = |line: SpoolLine| {
+            recovered.take(&line);
+            Some(())
+        };
+        match each_line(&path, take) {
             Ok(torn) => {
                 recovered.torn_bytes += torn;
                 recovered.readable.push(id);
@@ -172,7 +131,7 @@ pub fn scan(folder: &Path, node: &Node) -> Result<Recovered, SinkError> {
 }
 
 /// Files of `node` of one kind, oldest first.
-pub(super) fn files(folder: &Path, node: &Node, kind: Kind) -> Result<Vec<FileId>, SinkError> {
+pub(super) fn files(folder: &Path, node: &Node, kind: FileKind) -> Result<Vec<FileId>, SinkError> {
     let wrong = |error| SinkError::new("read", folder, error);
     let mut found = Vec::new();
     for entry in fs::read_dir(folder).map_err(wrong)? {
@@ -184,15 +143,34 @@ pub(super) fn files(folder: &Path, node: &Node, kind: Kind) -> Result<Vec<FileId
     Ok(found)
 }
 
-/// Hands the lines of each complete commit to `take`; gives the length of the torn tail. Frames
-/// without the totals line that ends a commit are part of the tail.
-fn each_commit(
+/// A line of a spool.
+pub(super) enum SpoolLine {
+    Row(Row, Option<SpoolId>),
+    Entry(Entry),
+}
+
+impl SpoolLine {
+    fn parse(line: &str) -> Option<Self> {
+        match Row::parse(line) {
+            Some((row, id)) => Some(Self::Row(row, id)),
+            None => serde_json::from_str(line).ok().map(Self::Entry),
+        }
+    }
+}
+
+/// How the line begins that ends a commit.
+const TOTALS: &str = r#"{"type":"totals","#;
+
+/// Hands the lines of each complete commit to `take`, which gives `None` for one that can't be;
+/// gives the length of the torn tail. Frames without the totals line that ends a commit are part
+/// of the tail.
+pub(super) fn each_line(
     path: &Path,
-    mut take: impl FnMut(&str) -> serde_json::Result<()>,
+    mut take: impl FnMut(SpoolLine) -> Option<()>,
 ) -> Result<u64, SinkError> {
     let wrong = |error| SinkError::new("read", path, error);
     // The text at fault may be anything, so it is not told.
-    let strange = |_| {
+    let strange = || {
         wrong(io::Error::new(
             io::ErrorKind::InvalidData,
             "not a line of a spool",
@@ -202,26 +180,74 @@ fn each_commit(
     File::open(path)
         .and_then(|file| file.take(MAX_FILE).read_to_end(&mut bytes))
         .map_err(wrong)?;
-    let mut frames = Frames::new(&bytes);
-    let mut torn = frames.torn();
-    let mut commit = String::new();
-    while let Some(text) = frames.next() {
-        commit.push_str(&text);
-        let last = text.lines().next_back().map(serde_json::from_str);
-        let last = last.transpose().map_err(strange)?;
-        if !matches!(last, Some(Line::Totals(_))) {
-            continue;
+    let whole = whole_commits(&bytes).ok_or_else(strange)?;
+    let (commits, torn) = bytes.split_at(whole);
+    for text in Frames::new(commits) {
+        for line in text.lines() {
+            SpoolLine::parse(line)
+                .and_then(&mut take)
+                .ok_or_else(strange)?;
         }
-        for line in commit.lines() {
-            take(line).map_err(strange)?;
-        }
-        commit.clear();
-        torn = frames.torn();
     }
-    Ok(torn)
+    Ok(torn.len() as u64)
+}
+
+/// Length of the complete commits at the begin of `bytes`; `None` where these are no spool's.
+fn whole_commits(bytes: &[u8]) -> Option<usize> {
+    let mut frames = Frames::new(bytes);
+    let mut whole = 0;
+    while let Some(text) = frames.next() {
+        let last = text.lines().next_back()?;
+        if last.starts_with(TOTALS) {
+            whole = bytes.len() - frames.torn() as usize;
+        } else {
+            SpoolLine::parse(last)?;
+        }
+    }
+    Some(whole)
+}
+
+/// Ids by which records are found.
+#[derive(Debug, Default)]
+struct IdSet {
+    /// First ids of ranges, with the last.
+    ranges: BTreeMap<u64, u64>,
+    parts: std::collections::HashSet<SpoolId>,
+}
+
+impl IdSet {
+    fn insert(&mut self, ids: &Ids) {
+        for &(first, last) in ids.ranges() {
+            self.insert_range(first, last);
+        }
+        self.parts.extend(ids.parts());
+    }
+
+    /// Keeps ranges apart: those that touch become one.
+    fn insert_range(&mut self, mut first: u64, mut last: u64) {
+        while let Some((start, end)) = self.touching(first, last) {
+            (first, last) = (first.min(start), last.max(end));
+            self.ranges.remove(&start);
+        }
+        self.ranges.insert(first, last);
+    }
+
+    fn touching(&self, first: u64, last: u64) -> Option<(u64, u64)> {
+        let mut below = self.ranges.range(..=last.saturating_add(1));
+        let (&start, &end) = below.next_back()?;
+        (end.saturating_add(1) >= first).then_some((start, end))
+    }
+
+    fn holds(&self, id: SpoolId) -> bool {
+        if id.part > 0 {
+            return self.parts.contains(&id);
+        }
+        let below = self.ranges.range(..=id.flow).next_back();
+        below.is_some_and(|(_, last)| id.flow <= *last)
+    }
 }
 
 /// Path of a file.
-pub(super) fn path(folder: &Path, node: &Node, id: FileId, kind: Kind) -> PathBuf {
+pub(super) fn path(folder: &Path, node: &Node, id: FileId, kind: FileKind) -> PathBuf {
     folder.join(id.name(node, kind))
 }

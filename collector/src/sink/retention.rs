@@ -1,13 +1,17 @@
 //! How long closed files stay.
 
-use std::{fs, path::Path, time::Duration};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::{SignedDuration, Timestamp, tz::TimeZone};
 
 use super::{
     SinkError,
     disk::{Disk, Space},
-    name::{FileId, Kind, Node},
+    name::{FileId, FileKind, Node, parse_day},
     recover::{files, path},
 };
 
@@ -63,7 +67,14 @@ pub struct Removed {
     pub bytes: u64,
 }
 
-/// Removes what passes `limits` at `now`.
+/// A closed file.
+struct Stored {
+    path: PathBuf,
+    start: Timestamp,
+    bytes: u64,
+}
+
+/// Removes what passes `limits` at `now`; day files, which are small and have all sums, go last.
 pub(super) fn apply(
     folder: &Path,
     node: &Node,
@@ -71,34 +82,63 @@ pub(super) fn apply(
     limits: &Retention,
     disk: &dyn Disk,
 ) -> Result<Removed, SinkError> {
-    if !limits.removes {
-        return Ok(Removed::default());
-    }
-    let sized: Vec<(FileId, u64)> = files(folder, node, Kind::Closed)?
-        .into_iter()
-        .map(|id| {
-            let length = fs::metadata(path(folder, node, id, Kind::Closed)).map(|meta| meta.len());
-            (id, length.unwrap_or(0))
-        })
-        .collect();
-    let mut kept: u64 = sized.iter().map(|(_, bytes)| bytes).sum();
     let mut removed = Removed::default();
-    for (index, (id, bytes)) in sized.iter().enumerate() {
-        let old = now.duration_since(id.start)
-            > SignedDuration::try_from(limits.max_age).unwrap_or(SignedDuration::MAX);
-        let newest = index + 1 == sized.len();
-        let tight = || {
-            disk.space(folder)
-                .is_ok_and(|space| !limits.has_room(space))
-        };
-        if !(old || kept > limits.max_bytes || (!newest && tight())) {
-            break;
+    if !limits.removes {
+        return Ok(removed);
+    }
+    let flows = flow_files(folder, node)?;
+    let days = day_files(folder, node)?;
+    let of = |files: &[Stored]| files.iter().map(|file| file.bytes).sum::<u64>();
+    let mut kept = of(&flows) + of(&days);
+    for files in [flows, days] {
+        let newest = files.len().saturating_sub(1);
+        for (index, file) in files.iter().enumerate() {
+            let age = SignedDuration::try_from(limits.max_age).unwrap_or(SignedDuration::MAX);
+            let old = now.duration_since(file.start) > age;
+            let tight = || {
+                let space = disk.space(folder);
+                index < newest && space.is_ok_and(|space| !limits.has_room(space))
+            };
+            if !(old || kept > limits.max_bytes || tight()) {
+                break;
+            }
+            let path = &file.path;
+            fs::remove_file(path).map_err(|error| SinkError::new("remove", path, error))?;
+            kept -= file.bytes;
+            removed.files += 1;
+            removed.bytes += file.bytes;
         }
-        let path = path(folder, node, *id, Kind::Closed);
-        fs::remove_file(&path).map_err(|error| SinkError::new("remove", &path, error))?;
-        kept -= bytes;
-        removed.files += 1;
-        removed.bytes += bytes;
     }
     Ok(removed)
+}
+
+/// Oldest first.
+fn flow_files(folder: &Path, node: &Node) -> Result<Vec<Stored>, SinkError> {
+    let files = files(folder, node, FileKind::Closed)?;
+    let stored = |id: FileId| Stored::of(path(folder, node, id, FileKind::Closed), id.start);
+    Ok(files.into_iter().map(stored).collect())
+}
+
+/// Oldest first.
+fn day_files(folder: &Path, node: &Node) -> Result<Vec<Stored>, SinkError> {
+    let wrong = |error| SinkError::new("read", folder, error);
+    let mut days = Vec::new();
+    for entry in fs::read_dir(folder).map_err(wrong)? {
+        let entry = entry.map_err(wrong)?;
+        let name = entry.file_name();
+        let Some(day) = name.to_str().and_then(|name| parse_day(name, node)) else {
+            continue;
+        };
+        let start = day.to_zoned(TimeZone::UTC).map(|day| day.timestamp());
+        days.push(Stored::of(entry.path(), start.unwrap_or_default()));
+    }
+    days.sort_unstable_by(|one, other| one.path.cmp(&other.path));
+    Ok(days)
+}
+
+impl Stored {
+    fn of(path: PathBuf, start: Timestamp) -> Self {
+        let bytes = fs::metadata(&path).map_or(0, |found| found.len());
+        Self { path, start, bytes }
+    }
 }

@@ -13,11 +13,11 @@ use super::{
     SinkError,
     disk::Disk,
     frame,
-    name::{FileId, Kind, Node},
+    name::{FileId, FileKind, Node},
 };
 
 /// Files of one second: more means that something writes files in a loop.
-const MAX_SEQUENCE: u32 = 9999;
+pub(super) const MAX_SEQUENCE: u32 = 9999;
 /// Of this many times the size limit no more is written: closing reads a spool as a whole.
 const HARD_LIMIT: u64 = 4;
 
@@ -133,9 +133,9 @@ fn create_file(
     let mut sequence = 0;
     loop {
         let id = FileId { start, sequence };
-        let path = folder.join(id.name(node, Kind::Spool));
+        let path = folder.join(id.name(node, FileKind::Spool));
         // A closed file of this name would be taken for this spool's.
-        let taken = folder.join(id.name(node, Kind::Closed)).exists();
+        let taken = folder.join(id.name(node, FileKind::Closed)).exists();
         let opened = OpenOptions::new()
             .write(true)
             .create_new(true)

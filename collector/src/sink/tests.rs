@@ -8,8 +8,8 @@ use collector_common::{
     expiry::End,
     flow::OpenerBasis,
     schema::{
-        Bucket, Country, Hour, Leg, LegBasis, Level, Method, Outcome, PayloadMode, Port, TimeZone,
-        Transport,
+        Confidence, Country, Dimension, Label, Leg, LegBasis, Level, Line, Method, Outcome,
+        PayloadMode, Port, Sum, TimeZone, Traits, Transport,
     },
 };
 use proptest::prelude::*;
@@ -17,6 +17,7 @@ use tempfile::TempDir;
 
 use super::{
     disk::{LocalDisk, Space},
+    entry::{Kind, Row, Size},
     *,
 };
 
@@ -72,6 +73,8 @@ fn header() -> Header {
         node: "relay".into(),
         time_zone: TimeZone::Utc,
         level: Level::Coarse,
+        k: Level::Coarse.k(),
+        dp: None,
         geo: None,
         exclusions: 0,
         payload: PayloadMode::Sample,
@@ -90,6 +93,8 @@ fn config(folder: &Path) -> SinkConfig {
         header: header(),
         lineage: LINEAGE,
         write_failed: false,
+        dp: None,
+        ends: true,
         limits: Limits {
             retention,
             ..Limits::default()
@@ -109,34 +114,45 @@ fn open(config: SinkConfig) -> (Sink, Recovered) {
     Sink::open(config, Box::new(LocalDisk), moment(0)).unwrap()
 }
 
-fn record(failed: bool) -> PublicRecord {
-    PublicRecord {
-        hour: Hour::of(moment(0).utc),
-        leg: Leg::Outbound,
-        leg_basis: LegBasis::Hook,
+fn record(failed: bool) -> Entered {
+    let outcome = if failed {
+        Outcome::NoAnswer
+    } else {
+        Outcome::Answered
+    };
+    let traits = Traits {
+        leg: Leg::Exit,
+        leg_basis: LegBasis::Port,
         transport: Transport::Tcp,
         ip_version: 4,
-        label: "TLS".into(),
+        label: Label::of("TLS"),
         category: "Web".into(),
         method: Method::Dpi,
         guessed: false,
+        confidence: Confidence::Certain,
         source_country: Country::NOWHERE,
         destination_country: Country::UNKNOWN,
+        source_proxy: None,
+        destination_proxy: None,
         destination_port: Some(Port::of(443)),
-        packets: Bucket::of(10),
-        bytes: Bucket::of(1000),
-        duration_ms: Bucket::of(5),
         user_agent: None,
         content_type: None,
         end: End::Finished,
-        outcome: if failed {
-            Outcome::NoAnswer
-        } else {
-            Outcome::Answered
-        },
+        outcome,
         failed,
         opener_basis: OpenerBasis::Syn,
-        id: None,
+    };
+    Entered {
+        kind: Kind {
+            traits,
+            agent_family: None,
+            relay: None,
+        },
+        start: moment(0).utc.as_second() / 60,
+        size: Size {
+            sum: Sum::one(TALLY),
+            duration_ms: 5,
+        },
     }
 }
 
@@ -173,11 +189,11 @@ fn lines(path: &Path) -> Vec<Line> {
         .collect()
 }
 
-/// Lines of every closed file.
+/// Lines of every closed file of flows.
 fn closed_lines(folder: &Path) -> Vec<Line> {
     names(folder)
         .iter()
-        .filter(|name| name.ends_with(".zst"))
+        .filter(|name| name.starts_with("flows-") && name.ends_with(".zst"))
         .flat_map(|name| lines(&folder.join(name)))
         .collect()
 }
@@ -208,12 +224,15 @@ fn folder_spool_and_file_are_for_their_owner_only() {
     let (mut sink, _) = open(config(&folder));
     assert_eq!(mode(&folder), 0o700);
     assert_eq!(mode(&path_of(&folder, ".open")), 0o600);
-    sink.write(Some(id(1)), record(false), TALLY);
+    sink.write(Some(id(1)), record(false));
     commit(&mut sink);
     sink.close(moment(1).utc).unwrap();
     assert_eq!(
         names(&folder),
-        ["flows-relay-20261122T150000Z-0000.ndjson.zst"]
+        [
+            "day-relay-20261122-0000.ndjson.zst",
+            "flows-relay-20261122T150000Z-0000.ndjson.zst"
+        ]
     );
     assert_eq!(mode(&path_of(&folder, ".zst")), 0o600);
 }
@@ -222,13 +241,14 @@ fn folder_spool_and_file_are_for_their_owner_only() {
 fn a_committed_spool_is_readable_by_every_zstd_reader_and_ends_with_sums() {
     let folder = TempDir::new().unwrap();
     let (mut sink, _) = open(config(folder.path()));
-    sink.write(Some(id(1)), record(false), TALLY);
-    sink.write(Some(id(2)), record(true), TALLY);
+    sink.write(Some(id(1)), record(false));
+    sink.write(Some(id(2)), record(true));
     commit(&mut sink);
-    let lines = lines(&path_of(folder.path(), ".open"));
-    assert!(matches!(lines[0], Line::Header(_)));
-    assert!(matches!(&lines[2], Line::Flow(flow) if flow.id == Some(id(1))));
-    let Some(Line::Totals(totals)) = lines.last() else {
+    let text = zstd::decode_all(File::open(path_of(folder.path(), ".open")).unwrap()).unwrap();
+    let lines: Vec<&str> = str::from_utf8(&text).unwrap().lines().collect();
+    assert!(lines[0].starts_with(r#"{"type":"header","#));
+    assert_eq!(Row::parse(lines[3]).unwrap().1, Some(id(1)));
+    let Ok(Entry::Totals(totals)) = serde_json::from_str(lines.last().unwrap()) else {
         panic!("totals end a frame");
     };
     assert_eq!((totals.written.flows, totals.written.packets), (2, 20));
@@ -238,7 +258,7 @@ fn a_committed_spool_is_readable_by_every_zstd_reader_and_ends_with_sums() {
 fn nothing_is_written_when_nothing_changed() {
     let folder = TempDir::new().unwrap();
     let (mut sink, _) = open(config(folder.path()));
-    sink.write(Some(id(1)), record(false), TALLY);
+    sink.write(Some(id(1)), record(false));
     commit(&mut sink);
     let spool = path_of(folder.path(), ".open");
     let before = fs::metadata(&spool).unwrap().len();
@@ -257,12 +277,10 @@ fn a_closed_file_has_no_ids_and_no_order_of_ending() {
     let folder = TempDir::new().unwrap();
     let (mut sink, _) = open(config(folder.path()));
     for (flow, label) in [(3, "TLS"), (1, "HTTP"), (2, "SSH")] {
-        let record = PublicRecord {
-            label: label.into(),
-            ..record(false)
-        };
-        sink.write(Some(id(flow)), record, TALLY);
-        sink.write(Some(id(flow + 10)), self::record(true), TALLY);
+        let mut record = record(false);
+        record.kind.traits.label = Label::of(label);
+        sink.write(Some(id(flow)), record);
+        sink.write(Some(id(flow + 10)), self::record(true));
         commit(&mut sink);
     }
     sink.close(moment(1).utc).unwrap();
@@ -270,16 +288,15 @@ fn a_closed_file_has_no_ids_and_no_order_of_ending() {
     let labels: Vec<&str> = lines
         .iter()
         .filter_map(|line| match line {
-            Line::Flow(flow) => {
-                assert_eq!(flow.id, None);
-                Some(flow.label.as_ref())
-            }
+            Line::Flow(flow) => Some(flow.traits.label.master.as_ref()),
             _ => None,
         })
         .collect();
     assert_eq!(labels, ["HTTP", "SSH", "TLS"]);
-    assert!(matches!(&lines[4], Line::Failed(cell) if cell.sum.flows == 3 && cell.ids.is_empty()));
-    assert_eq!(lines.len(), 6, "one failed cell, one statistics line");
+    assert!(matches!(&lines[4], Line::Failed(cell) if cell.flows == 3));
+    assert!(matches!(&lines[5], Line::Statistics(line) if line.leg == Leg::Other));
+    assert!(matches!(&lines[6], Line::Counters(_)));
+    assert_eq!(lines.len(), 7);
     assert_eq!(statistics(&lines).packets, 60);
 }
 
@@ -290,7 +307,7 @@ fn failed_flows_get_lines_when_asked_for() {
         write_failed: true,
         ..config(folder.path())
     });
-    sink.write(Some(id(1)), record(true), TALLY);
+    sink.write(Some(id(1)), record(true));
     sink.close(moment(1).utc).unwrap();
     assert_eq!(flows(&closed_lines(folder.path())), 1);
 }
@@ -309,13 +326,13 @@ fn a_full_disk_loses_nothing_once_there_is_room_again() {
     let disk = SmallDisk::with_room(1 << 20);
     let (mut sink, _) =
         Sink::open(config(folder.path()), Box::new(disk.clone()), moment(0)).unwrap();
-    sink.write(Some(id(1)), record(false), TALLY);
+    sink.write(Some(id(1)), record(false));
     commit(&mut sink);
     let spool = path_of(folder.path(), ".open");
     let before = fs::read(&spool).unwrap();
     for room in [0, 1, 40] {
         disk.set_room(room);
-        sink.write(Some(id(10 + room)), record(false), TALLY);
+        sink.write(Some(id(10 + room)), record(false));
         assert!(sink.commit(Outside::default()).is_err());
         assert_eq!(fs::read(&spool).unwrap(), before, "no torn frame stays");
     }
@@ -332,16 +349,16 @@ fn beyond_the_queue_records_are_counted_as_unwritten() {
     let folder = TempDir::new().unwrap();
     let disk = SmallDisk::with_room(1 << 20);
     let mut config = config(folder.path());
-    config.limits.queue = 2000;
+    config.limits.queue = 4000;
     let (mut sink, _) = Sink::open(config, Box::new(disk.clone()), moment(0)).unwrap();
     disk.set_room(0);
     assert!(sink.commit(Outside::default()).is_ok(), "nothing to write");
     for flow in 0..100 {
-        sink.write(Some(id(flow)), record(false), TALLY);
+        sink.write(Some(id(flow)), record(false));
         assert!(sink.commit(Outside::default()).is_err());
     }
     let totals = sink.totals().clone();
-    assert!(totals.unwritten.flows > 90 && sink.queued() < 3000);
+    assert!(totals.unwritten.flows > 20 && sink.queued() < 5000);
     assert_eq!(totals.unwritten.packets + totals.written.packets, 1000);
     disk.set_room(1 << 20);
     commit(&mut sink);
@@ -356,7 +373,7 @@ fn a_file_that_could_not_be_closed_is_closed_later() {
     let disk = SmallDisk::with_room(1 << 20);
     let (mut sink, _) =
         Sink::open(config(folder.path()), Box::new(disk.clone()), moment(0)).unwrap();
-    sink.write(Some(id(1)), record(false), TALLY);
+    sink.write(Some(id(1)), record(false));
     commit(&mut sink);
     disk.set_room(300);
     assert!(sink.rotate(moment(3600)).is_err());
@@ -373,7 +390,7 @@ fn the_room_that_is_to_stay_free_is_not_written_to() {
     let mut config = config(folder.path());
     config.limits.retention.min_free_percent = 5;
     let (mut sink, _) = Sink::open(config, Box::new(disk.clone()), moment(0)).unwrap();
-    sink.write(Some(id(1)), record(false), TALLY);
+    sink.write(Some(id(1)), record(false));
     disk.set_room((1 << 30) / 20 - 1000);
     assert!(sink.commit(Outside::default()).is_err());
     disk.set_room(1 << 29);
@@ -423,12 +440,12 @@ fn the_files_of_a_replay_stay_however_old_or_many_and_no_room_is_taken_for_them(
     };
     let (mut sink, _) = Sink::open(config, Box::new(disk.clone()), moment(0)).unwrap();
     for days in [0, 100, 200] {
-        sink.write(Some(id(days)), record(false), TALLY);
+        sink.write(Some(id(days)), record(false));
         commit(&mut sink);
         sink.rotate(moment(days as i64 * 86_400 + 1)).unwrap();
     }
     disk.set_room(1000);
-    sink.write(Some(id(1)), record(false), TALLY);
+    sink.write(Some(id(1)), record(false));
     assert!(sink.commit(Outside::default()).is_err());
     sink.rotate(moment(300 * 86_400)).unwrap();
     assert_eq!(sink.removed(), retention::Removed::default());
@@ -451,17 +468,16 @@ proptest! {
         let (mut all, mut failed) = (Sum::default(), Sum::default());
         for (index, (fails, hour, bytes, outcome)) in records.iter().enumerate() {
             let tally = Tally { packets: bytes / 100, bytes: *bytes };
-            let record = PublicRecord {
-                hour: Hour::of(moment(hour * 3600).utc),
-                outcome: [Outcome::Answered, Outcome::Refused, Outcome::NoAnswer]
-                    [usize::from(*outcome)],
-                ..record(*fails)
-            };
+            let mut record = record(*fails);
+            record.start += hour * 60;
+            record.size.sum = Sum::one(tally);
+            record.kind.traits.outcome =
+                [Outcome::Answered, Outcome::Refused, Outcome::NoAnswer][usize::from(*outcome)];
             all.add(Sum::one(tally));
             if *fails {
                 failed.add(Sum::one(tally));
             }
-            sink.write(Some(id(index as u64)), record, tally);
+            sink.write(Some(id(index as u64)), record);
             if index % 3 == 0 {
                 commit(&mut sink);
             }
@@ -482,7 +498,11 @@ proptest! {
                     parts.add(line.refused);
                     parts.add(line.no_answer);
                 }
-                Line::Failed(cell) => cells.add(cell.sum),
+                Line::Failed(cell) => cells.add(Sum {
+                    flows: cell.flows,
+                    packets: cell.packets,
+                    bytes: cell.bytes,
+                }),
                 _ => {}
             }
         }

@@ -13,8 +13,8 @@ use serde_json::Value;
 
 use crate::{
     caller::Caller,
-    command,
-    packages::{self, LIBNDPI, PYTHON, SOFTFLOWD},
+    packages::{self, LIBNDPI, SOFTFLOWD},
+    python,
     workspace::Workspace,
 };
 
@@ -115,25 +115,8 @@ pub(super) fn peer(
 /// NFStream in a virtual environment of its own.
 fn nfstream(workspace: &Workspace, caller: &Caller) -> Result<Program> {
     let folder = workspace.target.join("peers");
-    let python = folder.join("bin/python");
     let wanted = format!("nfstream=={NFSTREAM}");
-    let mut freeze = caller.command(&python);
-    freeze.args(["-m", "pip", "freeze"]);
-    let is_there = command::read(&mut freeze).is_ok_and(|all| all.lines().any(|it| it == wanted));
-    if !is_there {
-        packages::install(caller, PYTHON)?;
-        let mut make = caller.command("/usr/bin/python3");
-        command::run(make.args(["-m", "venv"]).arg(&folder))?;
-        let mut install = caller.command(&python);
-        install.args([
-            "-m",
-            "pip",
-            "install",
-            "--quiet",
-            "--disable-pip-version-check",
-        ]);
-        command::run(install.arg(&wanted)).context("PyPI is needed once")?;
-    }
+    let python = python::environment(&folder, &wanted, caller)?;
     let script = folder.join("flows.py");
     fs::write(&script, SCRIPT)?;
     Ok(Program {

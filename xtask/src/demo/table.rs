@@ -62,7 +62,7 @@ fn at_least(flow: &Value, field: &str) -> String {
 mod tests {
     use super::*;
 
-    const FLOW: &str = r#"{"type":"flow","hour":"2026-11-22T15:00:00Z","leg":"outbound",
+    const FLOW: &str = r#"{"type":"flow","hour":"2026-11-22T15:00:00Z","leg":"exit",
 "leg_basis":"hook","transport":"tcp","ip_version":6,"label":"TLS","category":"Web",
 "method":"dpi","guessed":false,"source_country":"ZZ","destination_country":"DE",
 "destination_port":443,"packets":16,"bytes":4096,"duration_ms":16,"user_agent":null,
@@ -74,7 +74,7 @@ mod tests {
         let words: Vec<&str> = row.split_whitespace().collect();
         let expected = [
             "2026-11-22T15:00Z",
-            "outbound",
+            "exit",
             "tcp/6",
             "TLS",
             "Web",
@@ -88,7 +88,7 @@ mod tests {
             "finished",
         ];
         assert_eq!(words, expected);
-        assert_eq!(row.find("outbound"), heading.find("leg"));
+        assert_eq!(row.find("exit"), heading.find("leg"));
     }
 
     #[test]

@@ -47,7 +47,7 @@ const PARTS: &[Row] = &[
     ("unit", "unit tests of every crate", &[], unit),
     (
         "packages",
-        "the tests' peers (Debian packages) and /sys/fs/bpf",
+        "the tests' peers (Debian packages, OpenDP) and /sys/fs/bpf",
         &[],
         peers,
     ),
@@ -146,7 +146,7 @@ fn unit(_: &Part, work: &Work<'_>) -> Result<()> {
 }
 
 fn peers(_: &Part, work: &Work<'_>) -> Result<()> {
-    setup::for_peers(work.caller)
+    setup::for_peers(work.workspace, work.caller)
 }
 
 fn helpers(_: &Part, work: &Work<'_>) -> Result<()> {

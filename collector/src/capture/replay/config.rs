@@ -1,7 +1,5 @@
 //! How captures are replayed.
 
-use std::sync::Arc;
-
 use collector_common::{
     books::Hook,
     packet::Packet,
@@ -9,10 +7,7 @@ use collector_common::{
 };
 
 use crate::{
-    exclusion::Exclusion,
-    inspect::explain::Detail,
-    locate::{asn::Systems, geoip::Countries},
-    network::Network,
+    exclusion::Exclusion, inspect::explain::Detail, locate::Surroundings, network::Network,
 };
 
 /// Where the capture was taken.
@@ -70,10 +65,8 @@ pub struct ReplayConfig {
     pub sampling: bool,
     /// Where the captures were taken.
     pub vantage: Vantage,
-    /// Countries of addresses.
-    pub countries: Arc<Countries>,
-    /// Autonomous systems of addresses.
-    pub systems: Arc<Systems>,
+    /// What is known of addresses.
+    pub surroundings: Surroundings,
     /// Threads beside the one that reads; 1: none.
     pub workers: usize,
     /// Inspections keep what led to them.
@@ -89,8 +82,7 @@ impl Default for ReplayConfig {
             exclusions: Vec::new(),
             sampling: true,
             vantage: Vantage::Unknown,
-            countries: Arc::new(Countries::none()),
-            systems: Arc::new(Systems::none()),
+            surroundings: Surroundings::default(),
             workers: 1,
             explain: None,
         }

@@ -7,7 +7,7 @@ use tempfile::TempDir;
 use super::*;
 use crate::{
     inspect::{self, Inspection, Label, Sensitive},
-    locate::{self, geoip::Countries},
+    locate::Surroundings,
     pipeline::fixtures::*,
 };
 
@@ -38,7 +38,7 @@ fn record(version: u8, number: u8) -> Record {
 }
 
 fn line(record: &Record) -> Value {
-    let places = locate::places(&record.flow, &Countries::none());
+    let places = Surroundings::default().places(&record.flow);
     let clock = WallClock {
         boot_to_utc_offset_ns: 1_795_000_000_000_001_999,
     };
@@ -56,7 +56,7 @@ fn a_line_has_the_exact_counts_ports_and_texts_that_may_be_shown() {
         "guessed": false, "method": "dpi", "confidence": "certain", "user_agent": "curl/8.5.0 (\"x\")[31m",
         "content_type": "text/x", "first": "2026-11-18T11:06:42.000001Z",
         "duration_ms": 3001, "end": "finished", "outcome": "answered", "failed": false,
-        "leg": "outbound", "leg_basis": "hook", "opener_basis": "syn",
+        "leg": "exit", "leg_basis": "port", "opener_basis": "syn",
         "source_country": "??", "destination_country": "??",
     });
     assert_eq!(line(&record), expected);
@@ -107,7 +107,7 @@ fn a_file_holds_failed_flows_too_and_tells_what_it_counts() {
         end: End::HalfOpen,
         inspection: Inspection::default(),
     };
-    let places = locate::places(&long.flow, &Countries::none());
+    let places = Surroundings::default().places(&long.flow);
     for record in [&long, &failed] {
         let flow = Unprotected::of(record, &places, WallClock::default());
         let tally = record.counts[0].plus(record.counts[1]);

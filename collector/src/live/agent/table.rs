@@ -1,7 +1,8 @@
 //! The kernel's table and the pipeline, as closing needs them.
 
 use collector_common::{
-    event::SampleHeader, expiry::End, flow::Flow, key::FlowKey, settings::Sweep, wire::Tally,
+    event::SampleHeader, expiry::End, flow::Flow, key::FlowKey, schema::Counters, settings::Sweep,
+    wire::Tally,
 };
 use tracing::{info, warn};
 
@@ -49,9 +50,14 @@ impl<T: Tap> Agent<T> {
             kernel: &mut self.kernel,
             rings: [self.options.sample_ring, self.options.late_ring],
         };
+        let counters = Counters {
+            samples_shed: self.pipeline.samples_shed(),
+            ..self.counters
+        };
         let records = Spooled {
             pipeline: &mut self.pipeline,
             lost_in_crash: self.lost_in_crash,
+            counters,
             disk_failing: &mut self.disk_failing,
         };
         (&mut self.closer, table, records)
@@ -108,6 +114,8 @@ impl Table for KernelTable<'_> {
 struct Spooled<'a, T: Tap> {
     pipeline: &'a mut Pipeline<T>,
     lost_in_crash: Tally,
+    /// Of the last tick.
+    counters: Counters,
     disk_failing: &'a mut bool,
 }
 
@@ -128,6 +136,7 @@ impl<T: Tap> Records for Spooled<'_, T> {
         let outside = Outside {
             late_written,
             lost_in_crash: self.lost_in_crash,
+            counters: self.counters,
         };
         let done = self
             .pipeline

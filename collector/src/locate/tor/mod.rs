@@ -1,0 +1,9 @@
+//! What tor's own files say: torrc, the consensus, who tor runs as.
+
+pub mod consensus;
+mod file;
+pub mod relays;
+pub mod torrc;
+pub mod user;
+
+pub use file::FileError;
