@@ -1,7 +1,10 @@
 //! The one way from a [`Record`], which holds addresses and names, to what may be published.
 
+pub mod agent;
 pub mod budget;
 pub mod noise;
+pub mod suppress;
+pub mod traces;
 
 use std::borrow::Cow;
 
@@ -17,8 +20,6 @@ use crate::{
     record::Record,
     sink::entry::{Entered, Kind, Size},
 };
-
-pub mod suppress;
 
 /// What goes to the spool of `record`, which began `minutes` after the Unix epoch.
 #[must_use]
@@ -64,7 +65,7 @@ fn traits(record: &Record, places: &Places, level: Level) -> Traits {
         destination_port: transport
             .has_ports()
             .then(|| level.port(responder_port(flow))),
-        user_agent: family(inspection),
+        user_agent: told_agent(inspection, level),
         content_type: inspection
             .content_type
             .as_deref()
@@ -74,6 +75,16 @@ fn traits(record: &Record, places: &Places, level: Level) -> Traits {
         failed: is_failed(flow),
         opener_basis: OpenerBasis::from_number(flow.entry.basis),
     }
+}
+
+/// What a level tells of a user agent. Of a name that nothing is left of, the family is told.
+fn told_agent(inspection: &Inspection, level: Level) -> Option<Cow<'static, str>> {
+    let raw = inspection.user_agent.as_ref()?;
+    let sanitised = match level {
+        Level::Thesis => agent::sanitised(raw.reveal()),
+        Level::Coarse | Level::Aggregate => None,
+    };
+    sanitised.map(Cow::Owned).or_else(|| family(inspection))
 }
 
 fn family(inspection: &Inspection) -> Option<Cow<'static, str>> {

@@ -295,10 +295,10 @@ mod tests {
             write-failed = true
             privacy = "aggregate"
             dp = "epsilon=0.3,bound=1,period=day"
+            geo = "/w"
             geoip = "/x"
             geoip6 = "/y"
             asn = "/z"
-            geo = "/g"
             torrc = ["/t"]
             data-dir = ["/d"]
             consensus = ["/c"]
@@ -314,6 +314,13 @@ mod tests {
             (options.table_size, options.pin, options.sample_payload),
             (1024, false, false)
         );
+    }
+
+    #[test]
+    fn country_data_is_one_database_or_tors_files() {
+        let both = Settings::from_toml("geo = \"/w\"\ngeoip = \"/x\"").unwrap();
+        let error = both.pipeline().err().unwrap().to_string();
+        assert!(error.contains("--geo takes the place"), "{error}");
     }
 
     #[test]

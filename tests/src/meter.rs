@@ -14,9 +14,9 @@ use collector::{
     locate::Surroundings,
     pipeline::{PipelineConfig, SampleLimits, Tap},
     record::Record,
-    sink::{Limits, SinkConfig, disk::LocalDisk},
+    sink::{Limits, SinkConfig, disk::LocalDisk, entry::Lineage},
 };
-use collector_common::schema::{Header, Level, Lineage, PayloadMode, SCHEMA_VERSION, TimeZone};
+use collector_common::schema::{Header, Level, PayloadMode, SCHEMA_VERSION, TimeZone};
 
 use crate::netns::Namespace;
 
@@ -80,6 +80,8 @@ pub fn pipeline(folder: &Path) -> PipelineConfig {
                 node: "test".to_owned(),
                 time_zone: TimeZone::Utc,
                 level: Level::Coarse,
+                k: Level::Coarse.k(),
+                dp: None,
                 geo: None,
                 exclusions: 0,
                 payload: PayloadMode::Sample,
@@ -87,6 +89,8 @@ pub fn pipeline(folder: &Path) -> PipelineConfig {
             },
             lineage: Lineage::default(),
             write_failed: false,
+            dp: None,
+            ends: false,
             limits: Limits::default(),
         },
         disk: Box::new(LocalDisk),

@@ -15,12 +15,7 @@ use std::{
 use anyhow::{Context, Result, ensure};
 use aya::maps::{Map, MapData, PerCpuArray};
 use collector::live::Status;
-use collector_common::{
-    books::Books,
-    names,
-    packet::tcp,
-    schema::{Line, SpoolId},
-};
+use collector_common::{books::Books, names, packet::tcp, schema::Line};
 use collector_tests::{
     binary::Home,
     generator::{Generator, Stream, unanswered},
@@ -28,6 +23,7 @@ use collector_tests::{
     netns::run,
     wire::{Pace, Wire, wire_or_skip, without_drops},
 };
+use serde_json::Value;
 use zerocopy::{FromBytes, IntoBytes};
 
 /// What a late packet may wait at most before it is safe.
@@ -154,19 +150,38 @@ fn kills() -> u64 {
 }
 
 /// Ids of the records that a killed agent put on the disk: those of complete commits.
-fn ids_in(spool: &Path) -> Result<Vec<SpoolId>> {
+fn ids_in(spool: &Path) -> Result<Vec<(u64, u64)>> {
     let decoder = zstd::Decoder::new(File::open(spool)?)?;
     let (mut ids, mut open) = (Vec::new(), Vec::new());
     // A torn tail ends the lines.
     for line in BufReader::new(decoder).lines().map_while(Result::ok) {
-        match serde_json::from_str(&line)? {
-            Line::Flow(record) => open.extend(record.id),
-            Line::Failed(cell) => open.extend(cell.ids),
-            Line::Totals(_) => ids.append(&mut open),
-            Line::Header(_) | Line::Statistics(_) => {}
+        let line: Value = serde_json::from_str(&line)?;
+        if let Some(row) = line.as_array() {
+            let id = (number(row.get(5))?, number(row.get(6))?);
+            open.push(id);
+        } else if line["type"] == "ids" {
+            for range in pairs(&line["ranges"])? {
+                open.extend((range.0..=range.1).map(|flow| (flow, 0)));
+            }
+            open.append(&mut pairs(&line["parts"])?);
+        } else if line["type"] == "totals" {
+            ids.append(&mut open);
         }
     }
     Ok(ids)
+}
+
+fn number(value: Option<&Value>) -> Result<u64> {
+    value.and_then(Value::as_u64).context("not a number")
+}
+
+fn pairs(list: &Value) -> Result<Vec<(u64, u64)>> {
+    let pair = |pair: &Value| Ok((number(pair.get(0))?, number(pair.get(1))?));
+    list.as_array()
+        .context("no list")?
+        .iter()
+        .map(pair)
+        .collect()
 }
 
 /// Packets in the statistics lines of every closed file, which the `zstd` tool can read.
@@ -193,7 +208,7 @@ struct Row<'a> {
     home: &'a Home,
     wire: &'a Wire,
     arguments: [&'a str; 12],
-    written: HashSet<(u64, u32)>,
+    written: HashSet<(u64, u64)>,
     lost: u64,
 }
 
@@ -213,7 +228,7 @@ impl Row<'_> {
         running.kill()?;
         for spool in self.home.spools() {
             for id in ids_in(&spool)? {
-                let new = self.written.insert((id.flow, id.part));
+                let new = self.written.insert(id);
                 ensure!(new, "a record twice: {id:?}");
             }
         }

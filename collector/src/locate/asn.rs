@@ -1,5 +1,5 @@
-//! Autonomous systems of addresses, from a database in MaxMind's format (MaxMind DB file format
-//! specification, version 2.0): `GeoLite2-ASN`, or one whose records say `asn`.
+//! Autonomous systems of addresses: from a database in MaxMind's format (`GeoLite2-ASN`, or one whose
+//! records say `asn`), or from country data that names them.
 
 use std::path::Path;
 

@@ -14,20 +14,20 @@ use crate::locate::data::{
 
 /// What one file holds.
 #[derive(Default)]
-pub(super) struct Part<T: Number> {
+pub(super) struct Half<T: Number> {
     column: Column<T, Location>,
     date: Option<Date>,
 }
 
 /// The file of IPv4 ranges.
-pub(super) fn read_v4(path: &Path) -> Result<Part<u32>, DataError> {
+pub(super) fn read_v4(path: &Path) -> Result<Half<u32>, DataError> {
     read(path, |text| {
         u32::from_str(text).map_err(|_| "not an IPv4 address as a decimal number")
     })
 }
 
 /// The file of IPv6 ranges.
-pub(super) fn read_v6(path: &Path) -> Result<Part<u128>, DataError> {
+pub(super) fn read_v6(path: &Path) -> Result<Half<u128>, DataError> {
     read(path, |text| {
         Ipv6Addr::from_str(text)
             .map(u128::from)
@@ -36,7 +36,7 @@ pub(super) fn read_v6(path: &Path) -> Result<Part<u128>, DataError> {
 }
 
 /// Both files, of which either may be absent; the data is as old as the older one.
-pub(super) fn joined(v4: Option<Part<u32>>, v6: Option<Part<u128>>) -> Countries {
+pub(super) fn joined(v4: Option<Half<u32>>, v6: Option<Half<u128>>) -> Countries {
     let any = v4.is_some() || v6.is_some();
     let (v4, v6) = (v4.unwrap_or_default(), v6.unwrap_or_default());
     let geo = Geo {
@@ -55,23 +55,23 @@ pub(super) fn joined(v4: Option<Part<u32>>, v6: Option<Part<u128>>) -> Countries
 fn read<T: Number>(
     path: &Path,
     address: impl Fn(&str) -> Result<T, &'static str>,
-) -> Result<Part<T>, DataError> {
-    let mut part = Part {
+) -> Result<Half<T>, DataError> {
+    let mut half = Half {
         column: Column::default(),
         date: None,
     };
     lines::read(data::open(path)?, |text| {
         if let Some(comment) = text.strip_prefix('#') {
-            part.date = part.date.or_else(|| lines::generated(comment));
+            half.date = half.date.or_else(|| lines::generated(comment));
         } else if !text.is_empty() {
             let (start, end, code) = fields(text)?;
             let location = Location::from_code(lines::code(code)?);
-            part.column.push(address(start)?, address(end)?, location)?;
+            half.column.push(address(start)?, address(end)?, location)?;
         }
         Ok(())
     })?;
-    if part.column.tells(Location::is_told) {
-        Ok(part)
+    if half.column.tells(Location::is_told) {
+        Ok(half)
     } else {
         Err(DataError::Nothing("a country"))
     }

@@ -188,11 +188,14 @@ fn a_flag_that_a_record_does_not_have_is_not_taken_for_unset() {
     };
     assert_eq!(flags(&[]), None);
     assert_eq!(flags(&[("is_anonymous", boolean(true))]), None);
-    let satellite = ("is_satellite_provider", boolean(true));
+    let satellite = || ("is_satellite_provider", boolean(true));
     let anonymous = |value| ("is_anonymous_proxy", boolean(value));
     assert_eq!(flags(&[anonymous(false)]), Some(Proxy::None));
-    assert_eq!(flags(&[satellite.clone()]), Some(Proxy::Satellite));
-    assert_eq!(flags(&[satellite, anonymous(true)]), Some(Proxy::Anonymous));
+    assert_eq!(flags(&[satellite()]), Some(Proxy::Satellite));
+    assert_eq!(
+        flags(&[satellite(), anonymous(true)]),
+        Some(Proxy::Anonymous)
+    );
 }
 
 const LIBLOC: &str = "#\n# Location Database Export\n#\n# Generated: Sat, 29 Oct 2022 05:59:54 GMT\n\

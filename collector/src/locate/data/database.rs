@@ -12,18 +12,18 @@ use maxminddb::{LookupResult, MaxMindDbError, Reader, WithinOptions};
 use super::{DataError, ranges::Ranges};
 
 /// A database in memory.
-pub(in crate::locate) type Database = Reader<Vec<u8>>;
+pub(crate) type Database = Reader<Vec<u8>>;
 
 /// Most leaves for each node of a search tree: a tree of n nodes has n + 1, and databases reach
 /// those of IPv4 in up to four ways.
 const MAX_LEAVES: u64 = 8;
 
-/// Most different records of a database; those of cities are the most that are published. Each
-/// takes at most 65,536 steps to decode, as the decoder bounds it.
-const MAX_RECORDS: usize = 1 << 22;
+/// Most different records of a database; those of countries have hundreds, of systems 100,000. To
+/// decode one takes 65,536 steps at most, where the decoder gives up.
+const MAX_RECORDS: usize = 1 << 20;
 
 /// Reads the database at `path` and checks all of it.
-pub(in crate::locate) fn read(path: &Path) -> Result<Database, DataError> {
+pub(crate) fn read(path: &Path) -> Result<Database, DataError> {
     let mut bytes = Vec::new();
     super::open(path)?.read_to_end(&mut bytes)?;
     checked(bytes)
@@ -32,7 +32,7 @@ pub(in crate::locate) fn read(path: &Path) -> Result<Database, DataError> {
 /// Walks the whole search tree once, with all that it may lead to, and gives up where that is more
 /// than a tree can have: two nodes that share a child double the ways, a hundred of them never end.
 /// After that, every other walk ends, the one of [`Reader::verify`] too.
-pub(in crate::locate) fn checked(bytes: Vec<u8>) -> Result<Database, DataError> {
+pub(crate) fn checked(bytes: Vec<u8>) -> Result<Database, DataError> {
     let database = Reader::from_source(bytes)?;
     let everything = WithinOptions::default()
         .include_aliased_networks()
@@ -51,7 +51,7 @@ pub(in crate::locate) fn checked(bytes: Vec<u8>) -> Result<Database, DataError> 
 }
 
 /// What `value` says of each network. Networks share records; each is decoded once.
-pub(in crate::locate) fn ranges<V: Copy + PartialEq + Default>(
+pub(crate) fn ranges<V: Copy + PartialEq + Default>(
     database: &Database,
     value: impl Fn(&LookupResult<'_, Vec<u8>>) -> Result<V, MaxMindDbError>,
 ) -> Result<Ranges<V>, DataError> {
@@ -60,7 +60,7 @@ pub(in crate::locate) fn ranges<V: Copy + PartialEq + Default>(
     for network in database.networks(WithinOptions::default())? {
         let network = network?;
         if decoded.len() > MAX_RECORDS {
-            return Err(DataError::TooLarge);
+            return Err(DataError::TooMany);
         }
         let told = match decoded.entry(network.offset()) {
             Entry::Occupied(known) => *known.get(),
@@ -93,7 +93,7 @@ fn add<V: Copy + PartialEq + Default>(
 }
 
 /// The day on which it was made, UTC.
-pub(in crate::locate) fn date(database: &Database) -> Option<jiff::civil::Date> {
+pub(crate) fn date(database: &Database) -> Option<jiff::civil::Date> {
     let seconds = i64::try_from(database.metadata().build_epoch).ok()?;
     let at = jiff::Timestamp::from_second(seconds).ok()?;
     Some(at.to_zoned(jiff::tz::TimeZone::UTC).date())

@@ -11,7 +11,7 @@ use super::DataError;
 const MAX_LINE: u64 = 1024;
 
 /// Calls `each` with every line's text, trimmed, until one is wrong.
-pub(in crate::locate) fn read(
+pub(crate) fn read(
     file: File,
     mut each: impl FnMut(&str) -> Result<(), &'static str>,
 ) -> Result<(), DataError> {
@@ -40,7 +40,7 @@ fn text(bytes: &[u8]) -> Result<&str, &'static str> {
 
 /// The day in `Generated: Mon, 24 Jul 2023 03:33:03 GMT`, which IPFire's files and those made of
 /// them carry as a comment.
-pub(in crate::locate) fn generated(comment: &str) -> Option<jiff::civil::Date> {
+pub(crate) fn generated(comment: &str) -> Option<jiff::civil::Date> {
     let text = comment.trim().strip_prefix("Generated:")?.trim();
     let at = jiff::fmt::rfc2822::DateTimeParser::new()
         .parse_timestamp(text)
@@ -49,7 +49,7 @@ pub(in crate::locate) fn generated(comment: &str) -> Option<jiff::civil::Date> {
 }
 
 /// A country code of data: two capital letters or digits, or `??`.
-pub(in crate::locate) fn code(text: &str) -> Result<[u8; 2], &'static str> {
+pub(crate) fn code(text: &str) -> Result<[u8; 2], &'static str> {
     let code = <[u8; 2]>::try_from(text.as_bytes()).ok();
     let known = |code: &[u8; 2]| {
         let plain = |byte: &u8| byte.is_ascii_uppercase() || byte.is_ascii_digit();

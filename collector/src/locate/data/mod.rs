@@ -34,7 +34,7 @@ pub enum DataError {
         reason: &'static str,
     },
     /// Damaged, or no database in MaxMind's format.
-    #[error("{0}")]
+    #[error("{0}; it is damaged, or no database in MaxMind's format")]
     Database(#[from] MaxMindDbError),
     /// A record that holds something else than a country or a system.
     #[error("a record of the database is of another kind than those that are read here")]
@@ -42,6 +42,9 @@ pub enum DataError {
     /// The database's search tree has more leaves than a tree of so many nodes can have.
     #[error("the database's search tree runs in circles; the file is damaged")]
     Circles,
+    /// A database of something finer than countries or systems.
+    #[error("its records are more than a million; name a database of countries or systems alone")]
+    TooMany,
     /// In the format, without what was looked for.
     #[error("nothing in it names {0}")]
     Nothing(&'static str),

@@ -8,7 +8,7 @@ use collector_common::key::Address;
 use crate::locate::reserved::Routed;
 
 /// An address as a number: `u32` or `u128`.
-pub(in crate::locate) trait Number: Copy + Ord + Default {
+pub(crate) trait Number: Copy + Ord + Default {
     /// The address after this one.
     fn next(self) -> Option<Self>;
     /// The address before this one.
@@ -41,7 +41,7 @@ const BLOCK: usize = 64;
 /// Ranges of one IP version. A value holds from its start to the next start; where nothing was told,
 /// the default value holds. Equal neighbours are one.
 #[derive(Debug)]
-pub(in crate::locate) struct Column<T, V> {
+pub(crate) struct Column<T, V> {
     starts: Vec<T>,
     values: Vec<V>,
     /// Every [`BLOCK`]th start.
@@ -63,7 +63,7 @@ impl<T: Number, V> Default for Column<T, V> {
 
 impl<T: Number, V: Copy + PartialEq + Default> Column<T, V> {
     /// What was told of `address`.
-    pub(in crate::locate) fn find(&self, address: T) -> V {
+    pub(crate) fn find(&self, address: T) -> V {
         if self.free.is_some_and(|free| address >= free) {
             return V::default();
         }
@@ -82,12 +82,7 @@ impl<T: Number, V: Copy + PartialEq + Default> Column<T, V> {
     }
 
     /// Adds a range, its `end` included, behind all that are there.
-    pub(in crate::locate) fn push(
-        &mut self,
-        start: T,
-        end: T,
-        value: V,
-    ) -> Result<(), &'static str> {
+    pub(crate) fn push(&mut self, start: T, end: T, value: V) -> Result<(), &'static str> {
         if start > end {
             return Err("the range ends before it starts");
         }
@@ -100,7 +95,7 @@ impl<T: Number, V: Copy + PartialEq + Default> Column<T, V> {
 
     /// From networks in any order, of which the narrower ones hold within the wider, and the last
     /// of equal ones: as in a look-up of the longest prefix.
-    pub(in crate::locate) fn nested(mut networks: Vec<(T, T, V)>) -> Self {
+    pub(crate) fn nested(mut networks: Vec<(T, T, V)>) -> Self {
         networks.sort_by_key(|(start, end, _)| (*start, Reverse(*end)));
         let mut column = Self::default();
         let mut around: Vec<(T, T, V)> = Vec::new();
@@ -120,7 +115,7 @@ impl<T: Number, V: Copy + PartialEq + Default> Column<T, V> {
     }
 
     /// The same ranges, of whose values `part` alone is kept.
-    pub(in crate::locate) fn project<W: Copy + PartialEq + Default>(
+    pub(crate) fn project<W: Copy + PartialEq + Default>(
         &self,
         part: impl Fn(V) -> W,
     ) -> Column<T, W> {
@@ -157,16 +152,16 @@ impl<T: Number, V: Copy + PartialEq + Default> Column<T, V> {
     }
 
     /// Whether any range tells such a thing.
-    pub(in crate::locate) fn tells(&self, such: impl Fn(V) -> bool) -> bool {
+    pub(crate) fn tells(&self, such: impl Fn(V) -> bool) -> bool {
         self.values.iter().any(|value| such(*value))
     }
 }
 
 /// Ranges of both IP versions.
 #[derive(Debug)]
-pub(in crate::locate) struct Ranges<V> {
-    pub(in crate::locate) v4: Column<u32, V>,
-    pub(in crate::locate) v6: Column<u128, V>,
+pub(crate) struct Ranges<V> {
+    pub(crate) v4: Column<u32, V>,
+    pub(crate) v6: Column<u128, V>,
 }
 
 impl<V> Default for Ranges<V> {
@@ -180,7 +175,7 @@ impl<V> Default for Ranges<V> {
 
 impl<V: Copy + PartialEq + Default> Ranges<V> {
     /// What was told of an address of IP `version` 4 or 6; `None` where it is at no place.
-    pub(in crate::locate) fn find(&self, address: &Address, version: u8) -> Option<V> {
+    pub(crate) fn find(&self, address: &Address, version: u8) -> Option<V> {
         match Routed::of(address, version)? {
             Routed::V4(address) => Some(self.v4.find(address)),
             Routed::V6(address) => Some(self.v6.find(address)),
@@ -188,12 +183,12 @@ impl<V: Copy + PartialEq + Default> Ranges<V> {
     }
 
     /// Whether any range tells such a thing.
-    pub(in crate::locate) fn tells(&self, such: impl Fn(V) -> bool) -> bool {
+    pub(crate) fn tells(&self, such: impl Fn(V) -> bool) -> bool {
         self.v4.tells(&such) || self.v6.tells(&such)
     }
 
     /// The same ranges, of whose values `part` alone is kept.
-    pub(in crate::locate) fn project<W: Copy + PartialEq + Default>(
+    pub(crate) fn project<W: Copy + PartialEq + Default>(
         &self,
         part: impl Fn(V) -> W,
     ) -> Ranges<W> {
@@ -204,7 +199,7 @@ impl<V: Copy + PartialEq + Default> Ranges<V> {
     }
 
     /// How many ranges there are.
-    pub(in crate::locate) fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.v4.starts.len() + self.v6.starts.len()
     }
 }
