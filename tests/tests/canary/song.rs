@@ -31,14 +31,16 @@ const QUIC: &str = "kanarie-of-quic";
 const DNS: &str = "kanarie-of-names";
 const MAIL: &str = "kanarie-of-mail";
 const PATH: &str = "kanarie-in-a-path";
-const AGENT: &str = "KanarieBrowser";
-/// A user agent that may be told, but for its comment.
+const COMMENT: &str = "KanarieInAComment";
+/// Products of user agents, which the finest level tells without their comments: one that few
+/// flows have, and one of a crowd.
+pub(crate) const AGENT: &str = "KanarieBrowser";
 pub(crate) const CROWD: &str = "Sperling";
 const COOKIE: &str = "KanarieSessionKey";
 const MEDIA: &str = "x-kanarie-media";
 const OPAQUE: &str = "KanarieOfNoProtocol";
 const MARKS: [&str; 11] = [
-    TLS, SLOW_TLS, HTTP, QUIC, DNS, MAIL, PATH, AGENT, COOKIE, MEDIA, OPAQUE,
+    TLS, SLOW_TLS, HTTP, QUIC, DNS, MAIL, PATH, COMMENT, COOKIE, MEDIA, OPAQUE,
 ];
 /// Ports of clients, from this one on.
 pub(crate) const CLIENT_PORTS: std::ops::Range<u16> = 53_171..53_251;
@@ -204,7 +206,7 @@ fn request(client: &str) -> String {
     let host = host(HTTP);
     format!(
         "GET /{PATH}?of={client} HTTP/1.1\r\nHost: {host}\r\n\
-         User-Agent: {AGENT}/7.3 (of {client}; +http://{host}/{PATH})\r\n\
+         User-Agent: {AGENT}/7.3 ({COMMENT}; of {client}; +http://{host}/{PATH})\r\n\
          Referer: http://{host}/{PATH}\r\nX-Forwarded-For: {client}\r\nCookie: {COOKIE}=1\r\n\r\n"
     )
 }
