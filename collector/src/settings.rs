@@ -385,6 +385,22 @@ mod tests {
     }
 
     #[test]
+    fn the_meter_is_called_after_the_first_relay_unless_it_has_a_name_of_its_own() {
+        let folder = tempfile::tempdir().unwrap();
+        let torrc = folder.path().join("torrc");
+        let called = |text: &str, more: &str| {
+            std::fs::write(&torrc, text).unwrap();
+            let text = format!("out = \"/x\"\ntorrc = [{torrc:?}]\n{more}");
+            let config = Settings::from_toml(&text).unwrap().pipeline().unwrap();
+            config.sink.header.node
+        };
+        let relay = "Nickname quick\nORPort 9001\n";
+        assert_eq!(called(relay, ""), "quick");
+        assert_eq!(called(relay, "node = \"n\""), "n");
+        assert_eq!(called("SocksPort 9050\n", ""), "collector");
+    }
+
+    #[test]
     fn a_file_is_closed_after_a_second_at_the_soonest() {
         for seconds in [0, 86_401] {
             let text = format!("out = \"/x\"\nrotate-after = {seconds}");

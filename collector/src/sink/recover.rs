@@ -71,8 +71,14 @@ impl Recovered {
     fn take(&mut self, line: &SpoolLine) {
         match line {
             SpoolLine::Row(_, id) => self.open_ids.extend(id),
-            SpoolLine::Entry(Entry::Ids(ids)) => self.open_counted.append(ids.clone()),
-            SpoolLine::Entry(Entry::Totals(totals)) => {
+            SpoolLine::Entry(entry) => self.take_entry(entry),
+        }
+    }
+
+    fn take_entry(&mut self, entry: &Entry) {
+        match entry {
+            Entry::Ids(ids) => self.open_counted.append(ids.clone()),
+            Entry::Totals(totals) => {
                 let mut ids = Ids::of(std::mem::take(&mut self.open_ids));
                 ids.append(std::mem::take(&mut self.open_counted));
                 ids.append(totals.carried.clone());
@@ -80,7 +86,7 @@ impl Recovered {
                 self.keep_commit((totals.commit, totals.lineage, ids));
                 self.keep_totals(totals.clone());
             }
-            SpoolLine::Entry(_) => {}
+            _ => {}
         }
     }
 
@@ -146,14 +152,17 @@ pub(super) fn files(folder: &Path, node: &Node, kind: FileKind) -> Result<Vec<Fi
 /// A line of a spool.
 pub(super) enum SpoolLine {
     Row(Row, Option<SpoolId>),
-    Entry(Entry),
+    Entry(Box<Entry>),
 }
 
 impl SpoolLine {
     fn parse(line: &str) -> Option<Self> {
         match Row::parse(line) {
             Some((row, id)) => Some(Self::Row(row, id)),
-            None => serde_json::from_str(line).ok().map(Self::Entry),
+            None => serde_json::from_str(line)
+                .ok()
+                .map(Box::new)
+                .map(Self::Entry),
         }
     }
 }
