@@ -53,6 +53,13 @@ pub fn leaving_no_trace<R>(work: impl FnOnce() -> R) -> R {
     done
 }
 
+/// Does `work` on a stack that was overwritten before: what `work` makes there and puts on the heap
+/// holds nothing old in the parts that it leaves unset, as a `None` does.
+pub fn on_clean_stack<R>(work: impl FnOnce() -> Box<R>) -> Box<R> {
+    overwrite_stack();
+    apart(work)
+}
+
 /// In frames of its own: were it inlined, its values would lie in those of the caller, which live
 /// on.
 #[inline(never)]
