@@ -156,7 +156,10 @@ impl Settings {
             sink: self.metering.sink(&surroundings, self.metering.level()?)?,
             disk: Box::new(LocalDisk),
             surroundings,
-            samples: SampleLimits::for_cuts_after(self.metering.timeouts()?.active),
+            samples: SampleLimits {
+                blind: !self.metering.samples_payload(),
+                ..SampleLimits::for_cuts_after(self.metering.timeouts()?.active)
+            },
             clock,
             now,
         };

@@ -283,6 +283,7 @@ impl Metering {
                 k: level.k(),
                 dp: self.dp()?.as_ref().map(Dp::describe),
                 geo: surroundings.countries.describe(),
+                relays: surroundings.legs.relays(),
                 exclusions: u32::try_from(self.exclude.len()).unwrap_or(u32::MAX),
                 payload: if self.samples_payload() {
                     PayloadMode::Sample
