@@ -313,7 +313,7 @@ pub struct CountersLine {
 }
 
 /// Counters of everything that is in no record. seen = the flows' packets + all that follows it up
-/// to `late_lost`, but for flows that are under way at either end.
+/// to `unsupported`, but for flows that are under way at either end.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Counters {
@@ -333,6 +333,8 @@ pub struct Counters {
     pub overflow_lost: Volume,
     /// [`Reason::LateLost`].
     pub late_lost: Volume,
+    /// Of link types that a replay can't read.
+    pub unsupported: Volume,
     /// Late and overflow packets that a crash swallowed.
     pub lost_in_crash: Volume,
     /// Records that were dropped because the disk took nothing and the queue was full.
@@ -374,6 +376,7 @@ impl Counters {
             other_interface: self.other_interface.since(earlier.other_interface),
             overflow_lost: self.overflow_lost.since(earlier.overflow_lost),
             late_lost: self.late_lost.since(earlier.late_lost),
+            unsupported: self.unsupported.since(earlier.unsupported),
             lost_in_crash: self.lost_in_crash.since(earlier.lost_in_crash),
             unwritten: self.unwritten.since(earlier.unwritten),
             samples_lost: self.samples_lost.saturating_sub(earlier.samples_lost),

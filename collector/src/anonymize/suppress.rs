@@ -19,6 +19,30 @@ pub trait Cell: Default {
 ///
 /// `broader` climbs from a kind towards `other` in a few steps: `None` is `other` itself.
 pub fn fold<K: Ord + Clone, C: Cell>(
+    cells: BTreeMap<K, C>,
+    k: u64,
+    other: &K,
+    broader: impl Fn(&K) -> Option<K>,
+) -> BTreeMap<K, C> {
+    let mut cells = fold_small(cells, k, other, &broader);
+    let is_small = |cells: &BTreeMap<K, C>| cells.get(other).is_some_and(|rest| rest.flows() < k);
+    while is_small(&cells) {
+        // What has a broader kind beside it is told apart from that, not from `other`.
+        let told = cells.iter().filter(|(key, _)| {
+            *key != other && broader(key).is_none_or(|to| to == **key || !cells.contains_key(&to))
+        });
+        let Some(smallest) = told.min_by_key(|(_, cell)| cell.flows()) else {
+            break;
+        };
+        let smallest = smallest.0.clone();
+        join(&mut cells, &smallest, other.clone());
+    }
+    cells
+}
+
+/// The same, but `other` may have fewer than `k` flows: where what it hides is no secret of
+/// anybody's but the operator's.
+pub fn fold_small<K: Ord + Clone, C: Cell>(
     mut cells: BTreeMap<K, C>,
     k: u64,
     other: &K,
@@ -37,18 +61,6 @@ pub fn fold<K: Ord + Clone, C: Cell>(
             let to = broader(&key).filter(|to| *to != key);
             join(&mut cells, &key, to.unwrap_or_else(|| other.clone()));
         }
-    }
-    let is_small = |cells: &BTreeMap<K, C>| cells.get(other).is_some_and(|rest| rest.flows() < k);
-    while is_small(&cells) {
-        // What has a broader kind beside it is told apart from that, not from `other`.
-        let told = cells.iter().filter(|(key, _)| {
-            *key != other && broader(key).is_none_or(|to| to == **key || !cells.contains_key(&to))
-        });
-        let Some(smallest) = told.min_by_key(|(_, cell)| cell.flows()) else {
-            break;
-        };
-        let smallest = smallest.0.clone();
-        join(&mut cells, &smallest, other.clone());
     }
     cells
 }

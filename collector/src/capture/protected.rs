@@ -1,6 +1,6 @@
 //! The protected output of a replay: the records and the sink of the live meter.
 
-use collector_common::schema::Level;
+use collector_common::schema::{Counters, Level};
 
 use super::replay::{Form, Formed, Output};
 use crate::{
@@ -45,15 +45,19 @@ impl Protected {
         }
     }
 
-    /// Writes what waits and closes the last file.
+    /// Writes what waits, and `counters`, and closes the last file.
     ///
     /// # Errors
     /// As [`Sink::close`].
-    pub fn close(self) -> anyhow::Result<()> {
-        match self.sink {
-            Some(sink) => Ok(sink.close(self.clock.utc(self.now))?),
-            None => Ok(()),
-        }
+    pub fn close(self, counters: Counters) -> anyhow::Result<()> {
+        let Some(mut sink) = self.sink else {
+            return Ok(());
+        };
+        sink.commit(Outside {
+            counters,
+            ..Outside::default()
+        })?;
+        Ok(sink.close(self.clock.utc(self.now))?)
     }
 
     /// Closes a file that is old or large enough, with what waits for it.

@@ -24,7 +24,7 @@ use crate::{
         name::CaptureName,
         protected::{Protected, Publish},
         reader::{Captures, Source, Sources, expand},
-        replay::{Form, Output, Replay, ReplayConfig, Timing, Vantage},
+        replay::{Counted, Form, Output, Replay, ReplayConfig, Timing, Vantage},
         unprotected::{Unprotect, UnprotectedFile},
     },
     cli,
@@ -196,12 +196,12 @@ fn play_run(
         (Privacy::Off, name) => {
             let path = unprotected_path(out, name.as_ref(), sink);
             let file = UnprotectedFile::create(&path)?;
-            stream.play(Unprotect, file)?.finish()?;
+            let (file, _) = stream.play(Unprotect, file)?;
+            file.finish()?;
         }
         (_, None) => {
-            stream
-                .play(publish, Protected::new(sink.clone()))?
-                .close()?;
+            let (output, counted) = stream.play(publish, Protected::new(sink.clone()))?;
+            output.close(counted.counters())?;
         }
         (_, Some(name)) => {
             let each = EachFolder::new(out, &name)?;
@@ -210,7 +210,8 @@ fn play_run(
                 ..sink.clone()
             };
             let header = sink.header.clone();
-            stream.play(publish, Protected::new(sink))?.close()?;
+            let (output, counted) = stream.play(publish, Protected::new(sink))?;
+            output.close(counted.counters())?;
             each.finish(&header)?;
         }
     }
@@ -245,12 +246,12 @@ const BATCH: usize = 32;
 const LOOK: u64 = 1 << 16;
 
 impl Stream<'_> {
-    /// Gives the output back.
+    /// Gives the output back, and what it came to.
     fn play<F: Form + 'static, O: Output<F::Item>>(
         &mut self,
         form: F,
         output: O,
-    ) -> anyhow::Result<O> {
+    ) -> anyhow::Result<(O, Counted)> {
         let mut replay = Replay::new(self.config.clone(), form, output);
         let before = self.progress.bytes();
         let mut look = 0;
@@ -274,6 +275,6 @@ impl Stream<'_> {
         self.summary.add(&counted);
         let read = before + self.captures.bytes_read();
         self.progress.look(read, self.summary.packets());
-        Ok(output)
+        Ok((output, counted))
     }
 }

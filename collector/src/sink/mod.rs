@@ -291,7 +291,7 @@ impl Sink {
     /// What waits can't be written, or the spool can't be closed: it stays and the next start
     /// closes it.
     pub fn close(mut self, now: Timestamp) -> Result<(), SinkError> {
-        if !self.queue.is_empty() || self.totals.moved_since(&self.told) {
+        if !self.queue.is_empty() || self.totals != self.told {
             self.flush()?;
         }
         self.to_close.push(self.spool.id);

@@ -1,6 +1,6 @@
 //! What a replay came to.
 
-use collector_common::{books::Books, wire::Tally};
+use collector_common::{books::Books, schema::Counters, wire::Tally};
 use hashbrown::HashMap;
 
 use super::{Formed, OutOfOrder, Output};
@@ -36,6 +36,16 @@ impl Counted {
             .iter()
             .map(|tally| i128::from(tally.packets))
             .sum::<i128>()
+    }
+
+    /// As the files of records tell it.
+    #[must_use]
+    pub fn counters(&self) -> Counters {
+        Counters {
+            unsupported: self.unsupported.into(),
+            samples_shed: self.samples_shed,
+            ..Counters::of(&self.books)
+        }
     }
 
     /// Hands records on.

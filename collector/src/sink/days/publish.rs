@@ -48,7 +48,8 @@ impl suppress::Cell for LegDay {
 impl Day {
     /// Its lines, without those of too few flows.
     pub(in crate::sink) fn lines(self, day: Date, level: Level) -> Vec<Line> {
-        let legs = suppress::fold(self.legs, level.k(), &Leg::Other, |_| None);
+        // Legs are the host's own doings: that some were few tells of nobody else.
+        let legs = suppress::fold_small(self.legs, level.k(), &Leg::Other, |_| None);
         let mut lines = Vec::new();
         for (leg, counts) in legs {
             let told = Told { day, leg, level };
