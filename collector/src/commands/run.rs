@@ -45,6 +45,9 @@ fn meter(options: Options, (config, sources): (PipelineConfig, Sources)) -> anyh
             "packet headers only, no payload"
         }
     );
+    if let Some(dp) = config.sink.dp {
+        info!("{}", dp.assumption());
+    }
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
