@@ -86,15 +86,26 @@ fn a_cell_tells_flows_alone_and_what_is_not_for_noise_has_no_line() {
 
 #[test]
 fn every_flow_is_counted_once_in_each_list_near_to_the_truth() {
-    let labels = [("TLS.Google", 40_000), ("SSH.Google", 20_000), ("odd", 10_000)];
+    let labels = [
+        ("TLS.Google", 40_000),
+        ("SSH.Google", 20_000),
+        ("odd", 10_000),
+    ];
     let counted = BTreeMap::from([(FIRST + 1, day(&labels))]);
     let told = cells(released(FIRST..=FIRST + 1, &counted));
     for by in DIMENSIONS {
-        let sums = told.iter().filter(|cell| cell.by == by && cell.flows > 1000);
+        let sums = told
+            .iter()
+            .filter(|cell| cell.by == by && cell.flows > 1000);
         let near: i64 = sums.map(|cell| cell.flows).sum();
         assert!((near - 70_000).abs() < 3 * FAR, "{by:?}: {near}");
     }
-    for (key, flows) in [("TLS.Google", 40_000), ("SSH", 20_000), (OTHER, 10_000), ("TLS", 0)] {
+    for (key, flows) in [
+        ("TLS.Google", 40_000),
+        ("SSH", 20_000),
+        (OTHER, 10_000),
+        ("TLS", 0),
+    ] {
         for (day, truth) in [(FIRST, 0), (FIRST + 1, flows)] {
             let cell = told.iter().find(|cell| {
                 let place = (cell.day, cell.leg, cell.by);
@@ -135,7 +146,11 @@ fn all_that_a_flow_can_be_told_as_is_on_the_lists() {
     }
     for key in super::super::keys(&record(false).kind, FIRST * DAY_MINUTES) {
         let is_told = DIMENSIONS.contains(&key.by);
-        assert_eq!(List::of(key.by).listed(&key.key).is_some(), is_told, "{key:?}");
+        assert_eq!(
+            List::of(key.by).listed(&key.key).is_some(),
+            is_told,
+            "{key:?}"
+        );
     }
 }
 
@@ -151,7 +166,7 @@ fn no_other_flow_decides_under_which_key_one_is_counted() {
 fn a_missing_list_would_be_noticed_by_the_budget() {
     let mut noise = noise();
     Released::of(FIRST..=FIRST, &BTreeMap::new(), &mut noise).unwrap();
-    let more = noise.release(&KeyList::all([0]), []);
+    let more = noise.release(&KeyList::all([0]), []).map(drop);
     assert_eq!(more, Err(NoiseError::Overspent), "all of epsilon is used");
 }
 
