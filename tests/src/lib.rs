@@ -1,7 +1,7 @@
 //! Helpers of the tests: namespaces, links, frames, traffic sources, real peers and the counters
 //! that tell the truth about what crossed a wire.
 //!
-//! Only `meter`, `driven`, `captures`, `replayed`, `compared`, `outside`, `model` and `exact` know
+//! Only `meter`, `driven`, `captures`, `replayed`, `compared`, `outside`, `model`, `exact` and `tables` know
 //! the agent. A test builds a small network out of these parts, lets the agent meter one interface
 //! of it and compares; or it plays captures.
 
@@ -30,6 +30,7 @@ pub mod relay;
 pub mod replayed;
 pub mod scripted;
 pub mod small_disk;
+pub mod tables;
 pub mod tap;
 pub mod timed;
 pub mod tornet;

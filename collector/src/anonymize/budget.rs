@@ -59,6 +59,18 @@ pub enum BudgetError {
     Disk(#[from] SinkError),
 }
 
+impl From<BudgetError> for SinkError {
+    fn from(error: BudgetError) -> Self {
+        match error {
+            BudgetError::Disk(error) => error,
+            BudgetError::Spent { ref path, .. } | BudgetError::Damaged { ref path, .. } => {
+                let path = path.clone();
+                Self::new("release counts by", &path, io::Error::other(error))
+            }
+        }
+    }
+}
+
 /// One release, as a line of the file has it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

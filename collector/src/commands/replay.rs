@@ -15,7 +15,7 @@ use collector_common::schema::Level;
 use jiff::Timestamp;
 use progress::Progress;
 use summary::Summary;
-use tracing::{error, warn};
+use tracing::{error, info, warn};
 
 use super::{USAGE, fail, finished};
 use crate::{
@@ -74,6 +74,11 @@ impl Plan {
             _ => metering.level()?,
         };
         let mut sink = metering.sink(&surroundings, level)?;
+        ensure!(
+            sink.dp.is_none() || !args.each,
+            "--dp and --each do not go together: each output would be a release of its own, with \
+             the whole of epsilon; say one of them"
+        );
         sink.limits.retention = Retention::keeps_all();
         sink.limits.spool_text = FILE_TEXT;
         sink.ends = true;
@@ -158,6 +163,9 @@ fn play(plan: Plan, json: bool) -> anyhow::Result<()> {
     let total = plan.runs.iter().flat_map(|run| &run.captures);
     let progress = Progress::of(total.map(Source::size).sum());
     make_folder(&plan.sink.folder)?;
+    if let Some(dp) = plan.sink.dp {
+        info!("{}", dp.assumption());
+    }
     let mut summary = Summary::default();
     for run in plan.runs {
         play_run(

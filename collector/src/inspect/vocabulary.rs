@@ -3,6 +3,8 @@
 //! names of the few protocols that have a dissector here and none there. A name that is not here is
 //! in no record.
 
+use std::collections::BTreeSet;
+
 use super::Label;
 
 /// The category of a label: its application's, or its protocol's where the application has none.
@@ -20,6 +22,18 @@ pub fn name(name: &str) -> Option<&'static str> {
         .binary_search_by_key(&name, |(listed, _)| *listed)
         .ok()?;
     NAMES.get(place).map(|(listed, _)| *listed)
+}
+
+/// Every name, sorted.
+pub fn names() -> impl Iterator<Item = &'static str> {
+    NAMES.iter().map(|(name, _)| *name)
+}
+
+/// Every category that [`category`] can answer, each once, sorted.
+pub fn categories() -> impl Iterator<Item = &'static str> {
+    let of_names = NAMES.iter().map(|(_, category)| *category);
+    let all: BTreeSet<_> = of_names.chain([UNSPECIFIED]).collect();
+    all.into_iter()
 }
 
 const UNSPECIFIED: &str = "Unspecified";

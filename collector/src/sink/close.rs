@@ -5,7 +5,7 @@ use std::{
     collections::BTreeMap,
     fs,
     io::{self, Write},
-    path::{Path, PathBuf},
+    path::Path,
 };
 
 use collector_common::schema::{CountersLine, Country, Header, Hour, Label, Line, Start, Traits};
@@ -15,14 +15,14 @@ use jiff::Timestamp;
 use super::{
     SinkError,
     content::Content,
-    days::{Closing, State, date, day_of},
+    days::{Closing, State, day_of},
     disk::Disk,
     entry::{Kind, Row, Size, push_json},
     frame,
     hours::{Carried, Hours},
-    name::{FileId, FileKind, Node, day_name},
+    name::{FileId, FileKind, Node},
     recover::path,
-    spool::{MAX_SEQUENCE, sync_folder},
+    spool::sync_folder,
     whole::WholeFile,
 };
 
@@ -122,56 +122,9 @@ impl Closer<'_> {
         Ok(carried)
     }
 
-    /// Tells the days that are over before `until`, days since the epoch.
-    pub(super) fn tell_days(&mut self, header: &Header, until: i64) -> Result<(), SinkError> {
-        while let Some((&day, counts)) = self.state.days.first_key_value() {
-            if day >= until {
-                break;
-            }
-            let lines = counts.clone().lines(date(day), header.level);
-            let closed = self.day_file(day)?;
-            write_whole(&closed, header, &lines, &mut *self.disk)?;
-            self.state.days.remove(&day);
-            self.state.telling = None;
-            self.save()?;
-        }
-        Ok(())
-    }
-
-    /// A name that nothing has yet; after a kill the same as before.
-    fn day_file(&mut self, day: i64) -> Result<PathBuf, SinkError> {
-        let path = |sequence| self.folder.join(day_name(self.node, date(day), sequence));
-        let telling = self.state.telling.filter(|(of, _)| *of == day);
-        if let Some((_, sequence)) = telling {
-            return Ok(path(sequence));
-        }
-        let free = (0..=MAX_SEQUENCE).find(|sequence| !path(*sequence).exists());
-        let sequence = free.unwrap_or(MAX_SEQUENCE);
-        let path = path(sequence);
-        self.state.telling = Some((day, sequence));
-        self.save()?;
-        Ok(path)
-    }
-
-    fn save(&mut self) -> Result<(), SinkError> {
+    pub(super) fn save(&mut self) -> Result<(), SinkError> {
         self.state.write(self.folder, self.node, self.disk)
     }
-}
-
-fn write_whole(
-    path: &Path,
-    header: &Header,
-    lines: &[Line],
-    disk: &mut dyn Disk,
-) -> Result<(), SinkError> {
-    let mut text = String::new();
-    push_json(&mut text, &Line::Header(header.clone()));
-    lines.iter().for_each(|line| push_json(&mut text, line));
-    let mut file = WholeFile::create(path, disk)?;
-    frame::encode(text.as_bytes(), frame::SMALL)
-        .and_then(|bytes| file.write_all(&bytes))
-        .map_err(|error| file.wrong(error))?;
-    file.finish()
 }
 
 /// A file of flows.

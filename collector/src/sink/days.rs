@@ -10,8 +10,10 @@ use super::entry::{Kind, Size};
 use crate::{anonymize::suppress, inspect::useragent};
 
 mod publish;
+mod release;
 mod state;
 
+pub(super) use release::{LISTS, Released};
 pub(super) use state::{Closing, State};
 
 const DAY_MINUTES: i64 = 24 * 60;
@@ -30,6 +32,12 @@ pub(super) fn date(day: i64) -> Date {
     let start = Start::from_minutes(day.saturating_mul(DAY_MINUTES));
     let start = jiff::Timestamp::from(start).to_zoned(jiff::tz::TimeZone::UTC);
     start.date()
+}
+
+/// The day that a date is, as days since the epoch.
+pub(super) fn day_number(date: Date) -> i64 {
+    const EPOCH: Date = jiff::civil::date(1970, 1, 1);
+    date.duration_since(EPOCH).as_hours() / 24
 }
 
 /// How large records were: numbers of records by power of two.
@@ -115,6 +123,17 @@ struct Key {
     country: Option<Country>,
 }
 
+impl Key {
+    /// No key of the dimension is before it.
+    fn first(by: Dimension) -> Self {
+        Self {
+            by,
+            key: Cow::Borrowed(""),
+            country: None,
+        }
+    }
+}
+
 /// Exact counts of one day.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Day {
@@ -142,6 +161,11 @@ impl Day {
         }
     }
 
+    /// Flows of all legs.
+    pub(super) fn flows(&self) -> u64 {
+        self.legs.values().map(|leg| leg.all().size.sum.flows).sum()
+    }
+
     /// Counts how large records of a leg were.
     pub(super) fn count_sizes(&mut self, leg: Leg, histograms: &Histograms) {
         self.legs.entry(leg).or_default().histograms.add(histograms);
@@ -149,6 +173,16 @@ impl Day {
 }
 
 impl LegDay {
+    /// Everything.
+    fn all(&self) -> Cell {
+        let key = Key {
+            by: Dimension::All,
+            key: ALL.into(),
+            country: None,
+        };
+        self.cells.get(&key).copied().unwrap_or_default()
+    }
+
     fn count(&mut self, mut key: Key, cell: Cell) {
         if self.cells.len() >= MAX_CELLS && !self.cells.contains_key(&key) {
             key.key = Cow::Borrowed(OTHER);
@@ -165,7 +199,7 @@ fn keys(kind: &Kind, start: i64) -> impl Iterator<Item = Key> {
     let hour = start.rem_euclid(DAY_MINUTES) / 60;
     let proxy = |proxy: Option<_>| proxy.map_or(Cow::Borrowed(NO_FLAGS), |proxy| name(&proxy));
     let keys: [(Dimension, Cow<'static, str>); 15] = [
-        (Dimension::All, "all".into()),
+        (Dimension::All, ALL.into()),
         (Dimension::Label, traits.label.to_string().into()),
         (Dimension::Category, traits.category.clone()),
         (Dimension::Port, port.clone()),
@@ -202,6 +236,8 @@ fn keys(kind: &Kind, start: i64) -> impl Iterator<Item = Key> {
     }])
 }
 
+/// Of flows that are not told apart.
+const ALL: &str = "all";
 /// Of transports without ports.
 const NO_PORT: &str = "none";
 /// Where the country data has no such flags.

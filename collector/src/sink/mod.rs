@@ -10,7 +10,7 @@ use std::{
     time::Duration,
 };
 
-use crate::anonymize::noise::Dp;
+use crate::anonymize::{budget::Budget, noise::Dp};
 use collector_common::{
     schema::{Counters, Geo, Header, Relay, Volume},
     wire::Tally,
@@ -29,6 +29,7 @@ mod queue;
 pub mod recover;
 pub mod retention;
 mod spool;
+mod tell;
 pub mod whole;
 
 use close::Closer;
@@ -154,6 +155,10 @@ pub struct Sink {
     /// The spool's header no longer holds.
     outdated: bool,
     removed: Removed,
+    /// The first day that may have been metered and is not noted, days since the epoch.
+    metered: i64,
+    /// Flows of periods that were released before.
+    dropped: u64,
 }
 
 impl Sink {
@@ -161,7 +166,7 @@ impl Sink {
     /// that were left.
     ///
     /// # Errors
-    /// The folder can't be made, read or written. A spool of a crash that can't be closed is no
+    /// The folder can't be made, read or written, or the budget of noise in it is damaged. A spool of a crash that can't be closed is no
     /// error: it stays, and [`Recovered::left`] says why.
     pub fn open(
         config: SinkConfig,
@@ -170,6 +175,9 @@ impl Sink {
     ) -> Result<(Self, Recovered), SinkError> {
         make_folder(&config.folder)?;
         let (folder, node) = (&config.folder, &config.node);
+        if config.dp.is_some() {
+            Budget::new(folder, node).check()?;
+        }
         for id in recover::files(folder, node, FileKind::Part)? {
             drop(std::fs::remove_file(recover::path(
                 folder,
@@ -201,6 +209,8 @@ impl Sink {
             state,
             outdated: false,
             removed: Removed::default(),
+            metered: day_of(now.utc.as_second() / 60),
+            dropped: 0,
         };
         recovered
             .left
@@ -289,13 +299,26 @@ impl Sink {
     ///
     /// # Errors
     /// What waits can't be written, or the spool can't be closed: it stays and the next start
-    /// closes it.
+    /// closes it. Or the sink ends, and some of its flows were released before.
     pub fn close(mut self, now: Timestamp) -> Result<(), SinkError> {
         if !self.queue.is_empty() || self.totals != self.told {
             self.flush()?;
         }
         self.to_close.push(self.spool.id);
-        self.close_old(now, After::Nothing)
+        self.close_old(now, After::Nothing)?;
+        if self.config.ends && self.dropped > 0 {
+            let reason = format!(
+                "{} are of days that were released before; use another folder for other flows",
+                self.dropped
+            );
+            let reason = io::Error::new(io::ErrorKind::AlreadyExists, reason);
+            return Err(SinkError::new(
+                "tell all flows in",
+                &self.config.folder,
+                reason,
+            ));
+        }
+        Ok(())
     }
 
     /// Sums since the lineage began, queued records included.
@@ -347,8 +370,8 @@ impl Sink {
     /// Closes what waits, tells the days that are over, then looks after retention. Goes on after
     /// a failure; tells the first.
     fn close_old(&mut self, now: Timestamp, after: After) -> Result<(), SinkError> {
+        let mut first = self.note_days(now);
         let (folder, node) = (&self.config.folder, &self.config.node);
-        let mut first = Ok(());
         let newest = self.to_close.last().copied();
         let mut closer = Closer {
             folder,
@@ -368,13 +391,29 @@ impl Sink {
             let ends = after == After::Nothing && self.config.ends;
             let until = if ends { i64::MAX } else { over(now) };
             closer.state.counted.clear();
-            first = first.and(closer.tell_days(&self.config.header, until));
+            let told = closer.tell_days(&self.config.header, self.config.dp, until);
+            first = first.and(told.map(|dropped| self.dropped += dropped));
         }
         let limits = &self.config.limits.retention;
         let removed = retention::apply(folder, node, now, limits, &*self.disk)?;
         self.removed.files += removed.files;
         self.removed.bytes += removed.bytes;
         first
+    }
+
+    /// With noise a period is released because a meter ran, not because there were flows: else the
+    /// file itself would tell that there were some.
+    fn note_days(&mut self, now: Timestamp) -> Result<(), SinkError> {
+        let today = day_of(now.as_second() / 60);
+        if self.config.dp.is_none() || self.config.ends || self.metered > today {
+            return Ok(());
+        }
+        for day in self.metered..=today {
+            self.state.day(day);
+        }
+        self.metered = today + 1;
+        let (folder, node) = (&self.config.folder, &self.config.node);
+        self.state.write(folder, node, &mut *self.disk)
     }
 }
 

@@ -22,6 +22,7 @@ use super::{
 };
 
 mod crash;
+mod release;
 
 const LINEAGE: Lineage = Lineage(7);
 const TALLY: Tally = Tally {
@@ -115,7 +116,7 @@ fn open(config: SinkConfig) -> (Sink, Recovered) {
     Sink::open(config, Box::new(LocalDisk), moment(0)).unwrap()
 }
 
-fn record(failed: bool) -> Entered {
+pub(super) fn record(failed: bool) -> Entered {
     let outcome = if failed {
         Outcome::NoAnswer
     } else {

@@ -3,6 +3,7 @@
 
 mod binomial;
 mod draws;
+mod released;
 
 use std::{num::NonZeroU8, path::Path, process::Command};
 

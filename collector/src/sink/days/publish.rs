@@ -22,20 +22,9 @@ const COUNTED: [Dimension; 7] = [
 /// Keys that are no values.
 const NO_VALUES: [&str; 5] = [OTHER, UNKNOWN, NOT_HTTP, NO_PORT, NO_FLAGS];
 
-impl LegDay {
-    fn all(&self) -> u64 {
-        let key = Key {
-            by: Dimension::All,
-            key: "all".into(),
-            country: None,
-        };
-        self.cells.get(&key).map_or(0, suppress::Cell::flows)
-    }
-}
-
 impl suppress::Cell for LegDay {
     fn flows(&self) -> u64 {
-        self.all()
+        self.all().flows()
     }
     fn join(&mut self, other: Self) {
         for (key, cell) in other.cells {

@@ -59,6 +59,10 @@ enum Saved {
         day: i64,
         sequence: u32,
     },
+    /// The day is to be told, even if nothing is counted in it.
+    Day {
+        day: i64,
+    },
     Cell {
         day: i64,
         leg: Leg,
@@ -113,13 +117,16 @@ impl State {
                 Saved::Counted(closing) => state.counted.push(closing),
                 Saved::Carried { hours } => state.carried = hours,
                 Saved::Telling { day, sequence } => state.telling = Some((day, sequence)),
+                Saved::Day { day } => {
+                    state.day(day);
+                }
                 Saved::Cell {
                     day,
                     leg,
                     key,
                     cell,
                 } => {
-                    let leg = state.days.entry(day).or_default().legs.entry(leg);
+                    let leg = state.day(day).legs.entry(leg);
                     leg.or_default().cells.insert(key, cell);
                 }
                 Saved::Sizes {
@@ -127,8 +134,7 @@ impl State {
                     leg,
                     histograms,
                 } => {
-                    let day = state.days.entry(day).or_default();
-                    day.count_sizes(leg, &histograms);
+                    state.day(day).count_sizes(leg, &histograms);
                 }
                 Saved::End => ended = true,
             }
@@ -174,6 +180,7 @@ impl State {
             push_json(&mut text, &Saved::Telling { day, sequence });
         }
         for (&day, counts) in &self.days {
+            push_json(&mut text, &Saved::Day { day });
             for (&leg, counts) in &counts.legs {
                 for (key, &cell) in &counts.cells {
                     let key = key.clone();
