@@ -113,6 +113,7 @@ impl Closer<'_> {
         for ((leg, day), histograms) in content.sizes() {
             self.state.day(day).count_sizes(leg, &histograms);
         }
+        self.state.header.clone_from(&content.header);
         let carried = std::mem::take(&mut self.state.carried);
         self.state.counted.push(Closing {
             spool: id,

@@ -391,7 +391,14 @@ impl Sink {
             let ends = after == After::Nothing && self.config.ends;
             let until = if ends { i64::MAX } else { over(now) };
             closer.state.counted.clear();
-            let told = closer.tell_days(&self.config.header, self.config.dp, until);
+            let told = match closer.state.header.clone() {
+                // Counted at another level, days are told at that, though they may not be over.
+                Some(before) if !is_alike(&before, &self.config.header) => {
+                    let dp = before.dp.as_ref().and_then(Dp::of);
+                    closer.tell_days(&before, dp, i64::MAX)
+                }
+                _ => closer.tell_days(&self.config.header, self.config.dp, until),
+            };
             first = first.and(told.map(|dropped| self.dropped += dropped));
         }
         let limits = &self.config.limits.retention;
@@ -415,6 +422,11 @@ impl Sink {
         let (folder, node) = (&self.config.folder, &self.config.node);
         self.state.write(folder, node, &mut *self.disk)
     }
+}
+
+/// Whether days are told alike under both.
+fn is_alike(one: &Header, other: &Header) -> bool {
+    (one.level, one.k, &one.dp) == (other.level, other.k, &other.dp)
 }
 
 /// What follows the spools that are closed.

@@ -513,3 +513,30 @@ proptest! {
         prop_assert_eq!(flows(&lines) as u64, all.flows - failed.flows);
     }
 }
+
+#[test]
+fn days_that_were_counted_at_another_level_are_told_at_that() {
+    let folder = TempDir::new().unwrap();
+    let mut thesis = config(folder.path());
+    thesis.ends = false;
+    thesis.header.level = Level::Thesis;
+    let (mut sink, _) = open(thesis);
+    for flow in 0..30 {
+        let mut record = record(false);
+        record.kind.traits.destination_port = Some(Port::Number(4444));
+        sink.write(Some(id(flow)), record);
+    }
+    sink.close(moment(1).utc).unwrap();
+    assert!(
+        !names(folder.path())
+            .iter()
+            .any(|name| name.starts_with("day-"))
+    );
+    let mut coarse = config(folder.path());
+    coarse.ends = false;
+    open(coarse);
+    let lines = lines(&path_of(folder.path(), "20261122-0000.ndjson.zst"));
+    assert!(matches!(&lines[0], Line::Header(header) if header.level == Level::Thesis));
+    let port = |line: &Line| matches!(line, Line::Day(cell) if cell.key == "4444");
+    assert!(lines.iter().any(port));
+}

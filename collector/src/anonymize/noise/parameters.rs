@@ -148,6 +148,16 @@ pub struct Dp {
 }
 
 impl Dp {
+    /// From what a file's header tells; `None` where that is none.
+    #[must_use]
+    pub fn of(told: &DifferentialPrivacy) -> Option<Self> {
+        Some(Self {
+            epsilon: told.epsilon.parse().ok()?,
+            bound: u32::try_from(told.bound).ok()?.try_into().ok()?,
+            period: told.period,
+        })
+    }
+
     /// As a file's header tells it.
     #[must_use]
     pub fn describe(&self) -> DifferentialPrivacy {

@@ -8,7 +8,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use collector_common::schema::Leg;
+use collector_common::schema::{Header, Leg};
 use serde::{Deserialize, Serialize};
 
 use super::{Cell, Day, Histograms, Key};
@@ -42,6 +42,8 @@ pub(in crate::sink) struct State {
     pub(in crate::sink) carried: Carried,
     /// By days since the epoch.
     pub(in crate::sink) days: BTreeMap<i64, Day>,
+    /// Under which these were counted: a level of its own tells them.
+    pub(in crate::sink) header: Option<Header>,
     /// The day that is being told, and the number in its file's name: a kill must not give it
     /// another.
     pub(in crate::sink) telling: Option<(i64, u32)>,
@@ -59,6 +61,7 @@ enum Saved {
         day: i64,
         sequence: u32,
     },
+    Header(Header),
     /// The day is to be told, even if nothing is counted in it.
     Day {
         day: i64,
@@ -116,6 +119,7 @@ impl State {
             match serde_json::from_str(line).ok()? {
                 Saved::Counted(closing) => state.counted.push(closing),
                 Saved::Carried { hours } => state.carried = hours,
+                Saved::Header(header) => state.header = Some(header),
                 Saved::Telling { day, sequence } => state.telling = Some((day, sequence)),
                 Saved::Day { day } => {
                     state.day(day);
@@ -176,6 +180,9 @@ impl State {
         }
         let hours = self.carried.clone();
         push_json(&mut text, &Saved::Carried { hours });
+        if let Some(header) = &self.header {
+            push_json(&mut text, &Saved::Header(header.clone()));
+        }
         if let Some((day, sequence)) = self.telling {
             push_json(&mut text, &Saved::Telling { day, sequence });
         }
