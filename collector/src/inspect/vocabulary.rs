@@ -3,6 +3,8 @@
 //! names of the few protocols that have a dissector here and none there. A name that is not here is
 //! in no record.
 
+use std::collections::BTreeSet;
+
 use super::Label;
 
 /// The category of a label: its application's, or its protocol's where the application has none.
@@ -22,7 +24,16 @@ pub fn name(name: &str) -> Option<&'static str> {
     NAMES.get(place).map(|(listed, _)| *listed)
 }
 
+/// Every category that a record may have, each once, sorted.
+pub fn categories() -> impl Iterator<Item = &'static str> {
+    let listed = NAMES.iter().map(|(_, category)| *category);
+    let all = listed.chain([UNSPECIFIED, CONNECTIVITY_CHECK]);
+    all.collect::<BTreeSet<_>>().into_iter()
+}
+
 const UNSPECIFIED: &str = "Unspecified";
+/// Of some hosts (`hosts.tsv`), and of no name.
+const CONNECTIVITY_CHECK: &str = "ConnCheck";
 
 fn of(name: &str) -> Option<&'static str> {
     let place = NAMES
