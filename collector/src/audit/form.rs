@@ -18,7 +18,7 @@ const OPTIONAL: &str = "country";
 
 /// A line of each type, with every field that it may have.
 const SAMPLES: [&str; 8] = [
-    r#"{"type":"header","schema":2,"node":"relay","time_zone":"UTC","level":"coarse","k":20,"dp":null,"geo":null,"exclusions":0,"payload":"none","meter":"1.0.0"}"#,
+    r#"{"type":"header","schema":2,"node":"relay","time_zone":"UTC","level":"coarse","k":20,"dp":null,"geo":null,"relays":[],"exclusions":0,"payload":"none","meter":"1.0.0"}"#,
     r#"{"type":"flow","start":"2026-11-22T15:00:00Z","leg":"exit","leg_basis":"port","transport":"tcp","ip_version":4,"label":"TLS","category":"Web","method":"dpi","guessed":false,"confidence":"certain","source_country":"ZZ","destination_country":"ZZ","source_proxy":null,"destination_proxy":null,"destination_port":443,"user_agent":null,"content_type":null,"end":"finished","outcome":"answered","failed":false,"opener_basis":"syn","packets":16,"bytes":1024,"duration_ms":0}"#,
     r#"{"type":"failed","hour":"2026-11-22T15:00:00Z","leg":"exit","transport":"tcp","outcome":"refused","port_class":"registered","flows":20,"packets":40,"bytes":2400}"#,
     r#"{"type":"statistics","hour":"2026-11-22T15:00:00Z","leg":"exit","all":{"flows":20,"packets":0,"bytes":0},"failed":{"flows":0,"packets":0,"bytes":0},"answered":{"flows":0,"packets":0,"bytes":0},"refused":{"flows":0,"packets":0,"bytes":0},"no_answer":{"flows":0,"packets":0,"bytes":0},"guessed":0,"duration_ms":0,"mean_duration_ms":0,"source_countries":1,"destination_countries":1}"#,

@@ -1,15 +1,11 @@
 //! What a level lets a line say.
 
 use collector_common::schema::{
-    DayCell, DifferentialPrivacy, Dimension, Distinct, FailedCell, Header, Leg, Level, Line, Port,
-    PublicRecord, SCHEMA_VERSION, Statistics, Traits,
+    DayCell, Dimension, Distinct, FailedCell, Header, Leg, Level, Line, Port, PublicRecord,
+    Statistics, Traits,
 };
 
-use super::{Found, What, cells, words};
-use crate::{
-    anonymize::noise::{Bound, Epsilon},
-    sink::name::Node,
-};
+use super::{Found, What, cells, header, words};
 
 /// Of a file, or of a part that begins with a header.
 pub(super) struct Rules {
@@ -23,18 +19,11 @@ impl Rules {
     /// As the header says; it is audited, too.
     pub(super) fn of(header: &Header, found: &mut Found) -> Self {
         let level = header.level;
-        let noisy = header.dp.is_some();
-        found.unless(header.schema == SCHEMA_VERSION, "schema", What::Invalid);
-        found.unless(header.node.parse::<Node>().is_ok(), "node", What::Invalid);
-        found.unless(header.k >= level.k(), "k", What::Finer);
-        found.unless(is_version(&header.meter), "meter", What::Invalid);
-        found.unless(!(noisy && level.has_flows()), "dp", What::NotAtLevel);
-        let asked = header.dp.as_ref().is_none_or(is_asked_for);
-        found.unless(asked, "dp", What::Invalid);
+        header::audit(header, found);
         Self {
             level,
             k: header.k.max(level.k()),
-            noisy,
+            noisy: header.dp.is_some(),
         }
     }
 
@@ -150,23 +139,4 @@ impl Rules {
 /// 0, which every level tells as it is, where there is none.
 fn sum_of(sum: Option<u64>) -> u64 {
     sum.unwrap_or_default()
-}
-
-fn is_asked_for(dp: &DifferentialPrivacy) -> bool {
-    let epsilon = dp.epsilon.parse::<Epsilon>();
-    let bound = u32::try_from(dp.bound).ok().map(Bound::try_from);
-    epsilon.is_ok_and(|epsilon| epsilon.to_string() == dp.epsilon)
-        && bound.is_some_and(|bound| bound.is_ok())
-}
-
-/// Three numbers, and perhaps a word: `1.2.3-rc1`.
-fn is_version(text: &str) -> bool {
-    let (numbers, word) = text.split_once('-').unwrap_or((text, "0"));
-    let numbers: Vec<&str> = numbers.split('.').collect();
-    let number = |text: &&str| text.len() <= 5 && text.parse::<u32>().is_ok();
-    let letter = |byte: u8| byte.is_ascii_alphanumeric();
-    numbers.len() == 3
-        && numbers.iter().all(number)
-        && (1..=16).contains(&word.len())
-        && word.bytes().all(letter)
 }

@@ -8,7 +8,7 @@ const K: usize = 20;
 
 fn header(level: Level) -> String {
     format!(
-        r#"{{"type":"header","schema":2,"node":"relay","time_zone":"UTC","level":"{}","k":{},"dp":null,"geo":null,"exclusions":0,"payload":"sample","meter":"1.2.3"}}"#,
+        r#"{{"type":"header","schema":2,"node":"relay","time_zone":"UTC","level":"{}","k":{},"dp":null,"geo":null,"relays":[],"exclusions":0,"payload":"sample","meter":"1.2.3"}}"#,
         level.as_str(),
         level.k(),
     )
@@ -38,6 +38,8 @@ fn with(line: &str, field: &str, value: &str) -> String {
     let text = behind.starts_with('"');
     let end = if text {
         behind[1..].find('"').unwrap() + 2
+    } else if behind.starts_with('[') {
+        behind.find(']').unwrap() + 1
     } else {
         behind.find([',', '}']).unwrap()
     };
@@ -81,7 +83,7 @@ fn lines_as_a_meter_writes_them_pass_and_are_counted() {
     assert!(audited.is_clean());
     assert_eq!(audited.lines, 23);
     // Of the header, the flows, the failed, the statistics.
-    assert_eq!(audited.fields, 11 + 20 * 25 + 9 + 28);
+    assert_eq!(audited.fields, 12 + 20 * 25 + 9 + 28);
     let kinds: Vec<_> = audited.kinds.into_iter().collect();
     let coarse = |kind| (Level::Coarse, kind);
     assert_eq!(
@@ -305,6 +307,11 @@ fn what_a_file_is_comes_first() {
             r#"{"epsilon":"0.3","bound":1,"period":"day"}"#,
             What::NotAtLevel,
         ),
+        (
+            "relays",
+            r#"[{"nickname":null,"exit_policy":"accept 192.0.2.1:80","bandwidth_rate":1,"bandwidth_burst":null}]"#,
+            What::Invalid,
+        ),
     ] {
         let text = flows(Level::Coarse, FLOW);
         let (header, rest) = text.split_once('\n').unwrap();
@@ -323,6 +330,22 @@ fn beside(flow: &str, times: usize) -> Vec<&str> {
     lines.extend(vec![flow; times]);
     lines.sort_unstable();
     lines
+}
+
+#[test]
+fn relays_are_told_by_name_policy_and_bandwidth() {
+    let relays = r#"[{"nickname":"Relay1","exit_policy":"reject 25,119,135-139","bandwidth_rate":1048576,"bandwidth_burst":null}]"#;
+    let header = with(&header(Level::Coarse), "relays", relays);
+    assert_clean(&format!("{header}\n"));
+    let schema = serde_json::from_str(collector_common::schema::JSON_SCHEMA).unwrap();
+    let validator = jsonschema::validator_for(&schema).unwrap();
+    assert!(validator.is_valid(&serde_json::from_str(&header).unwrap()));
+    for wrong in ["Relay-1", "relay.example.org"] {
+        let header = header.replace("Relay1", wrong);
+        assert!(!validator.is_valid(&serde_json::from_str(&header).unwrap()));
+        let wrong = faults(&format!("{header}\n"));
+        assert_eq!(wrong[0], ("relays".to_owned(), What::Invalid));
+    }
 }
 
 #[test]

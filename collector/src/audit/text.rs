@@ -9,8 +9,8 @@ use zstd::Decoder;
 
 use super::What;
 
-/// Bytes of a line, more than the schema's longest.
-const LONGEST: usize = 8 << 10;
+/// Bytes of a line, more than the schema's longest: a header with many relays.
+const LONGEST: usize = 64 << 10;
 /// First byte of a zstd frame (RFC 8878, section 3.1.1); no text of JSON begins with it.
 const FRAME: u8 = 0x28;
 /// First byte of a line.
