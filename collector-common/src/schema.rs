@@ -1,8 +1,8 @@
 //! The file schema: every line that a closed file may hold.
 //!
 //! The schema is closed: a field is an enum, a code, a number as its level tells it, a listed port, a
-//! registered type or a family; the one free field is the user agent at level thesis. The same, for other programs, is [`JSON_SCHEMA`]; a test holds
-//! real output against it.
+//! registered type or a family; the one free field is the user agent at level thesis. The same, for
+//! other programs, is [`JSON_SCHEMA`]; tests hold real output against it.
 
 use std::borrow::Cow;
 
@@ -38,7 +38,7 @@ pub use port::{Port, PortClass};
 pub const SCHEMA_VERSION: u32 = 2;
 
 /// JSON Schema (draft 2020-12) of one line.
-pub const JSON_SCHEMA: &str = include_str!("../schema/flows.schema.json");
+pub const JSON_SCHEMA: &str = include_str!("../schema/records.schema.json");
 
 /// Most packets, both directions together, of a flow that counts as failed (the rule of the
 /// thesis that this meter continues).

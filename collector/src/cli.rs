@@ -35,6 +35,9 @@ pub(crate) enum Command {
     /// Tell for each flow of a capture which dissectors were asked, what they said, which bytes decided
     #[command(after_help = EXPLAIN_EXAMPLES)]
     Explain(Explain),
+    /// Look closed files through for anything that their level does not tell
+    #[command(after_help = AUDIT_EXAMPLES)]
+    Audit(Audit),
     /// Ask a running agent how it does, and whether its books hold
     #[command(after_help = STATUS_EXAMPLES)]
     Status(Status),
@@ -82,6 +85,22 @@ answers that are not no; --all adds those, each with the part of the protocol th
 It shows payload, which may hold names and secrets, and no addresses: for captures of your own.
 
 Exit codes: 0 everything read, 1 a capture is damaged or something failed, 2 wrong usage.";
+
+const AUDIT_EXAMPLES: &str = "\
+Examples:
+  collector audit /var/lib/collector
+  collector audit day-relay-20261122-0000.ndjson.zst && cp day-relay-20261122-0000.ndjson.zst public/
+  zstdcat flows-*.ndjson.zst | collector audit -
+
+To be run before a file leaves the machine. A fault is told as FILE:LINE: FIELD: WHAT, never with the
+value. Each line must be one that a meter writes at the level that the file's header names, to the
+letter: fields, words of lists, rounded numbers and times, shared by at least k flows, sorted; and
+no user agent may show an address, a host, a URL or a number of a device. Whether values that are all
+allowed point at somebody together is not judged.
+Of a folder, what a running meter works on is passed over, and any file that no meter writes is a
+fault. zstd or plain text.
+
+Exit codes: 0 no faults, 1 faults or a file that can't be read, 2 wrong usage.";
 
 const STATUS_EXAMPLES: &str = "\
 Examples:
@@ -159,6 +178,19 @@ pub(crate) struct Explain {
     /// List the dissectors by family instead, in the order in which they are asked
     #[arg(long)]
     pub(crate) dissectors: bool,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Audit {
+    /// Closed files, folders of them, or - for standard input
+    #[arg(required = true, value_name = "FILE")]
+    pub(crate) files: Vec<PathBuf>,
+    /// Faults of a file that are told; beyond, they are counted
+    #[arg(long, value_name = "N", default_value_t = 20)]
+    pub(crate) faults: usize,
+    /// One JSON object
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 #[derive(Args, Debug)]

@@ -5,6 +5,7 @@
 //! where an event came from, and time is an argument.
 
 pub mod anonymize;
+pub mod audit;
 pub mod capture;
 pub mod cli;
 pub mod closing;

@@ -28,6 +28,16 @@ const DURATION_STEP: u64 = 100;
 const HOUR_MINUTES: i64 = 60;
 
 impl Level {
+    /// Its name in files.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Aggregate => "aggregate",
+            Self::Coarse => "coarse",
+            Self::Thesis => "thesis",
+        }
+    }
+
     /// Fewest flows of a kind that is told apart from others.
     #[must_use]
     pub fn k(self) -> u64 {

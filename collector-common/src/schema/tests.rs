@@ -76,3 +76,12 @@ fn the_json_schema_lists_exactly_the_ports_that_are_told() {
     let told: Vec<u64> = Port::common().iter().map(|port| u64::from(*port)).collect();
     assert_eq!(listed, told);
 }
+
+#[test]
+fn the_json_schema_lists_exactly_the_countries_there_are() {
+    let schema: serde_json::Value = serde_json::from_str(JSON_SCHEMA).unwrap();
+    let listed = schema["$defs"]["country"]["enum"].as_array().unwrap();
+    let told: Vec<_> = Country::all().map(|it| serde_json::json!(it)).collect();
+    assert!(told.iter().all(|country| listed.contains(country)));
+    assert_eq!(listed.len(), told.len());
+}

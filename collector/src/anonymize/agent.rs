@@ -15,6 +15,7 @@ use zeroize::Zeroize;
 
 use super::traces;
 use crate::inspect::useragent;
+pub use rebuilt::LONGEST;
 use rebuilt::Rebuilt;
 use words::{Said, Token};
 

@@ -34,7 +34,7 @@ fn kept(header: &Header) -> String {
              applications that {k} flows or more have"
         ),
         (Level::Thesis, _) => format!(
-            "thesis, flows with minutes, exact packets, all ports, and countries, applications and \
+            "thesis, flows with minutes, exact packets, all ports and countries, and applications and \
              user agents that {k} flows or more have"
         ),
     }

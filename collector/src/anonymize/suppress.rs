@@ -28,9 +28,13 @@ pub fn fold<K: Ord + Clone, C: Cell>(
     let is_small = |cells: &BTreeMap<K, C>| cells.get(other).is_some_and(|rest| rest.flows() < k);
     while is_small(&cells) {
         // What has a broader kind beside it is told apart from that, not from `other`.
-        let told = cells.iter().filter(|(key, _)| {
-            *key != other && broader(key).is_none_or(|to| to == **key || !cells.contains_key(&to))
-        });
+        let is_part = |key: &K| {
+            let to = broader(key).filter(|to| to != key && to != other);
+            to.is_some_and(|to| cells.contains_key(&to))
+        };
+        let told = cells
+            .iter()
+            .filter(|(key, _)| *key != other && !is_part(key));
         let Some(smallest) = told.min_by_key(|(_, cell)| cell.flows()) else {
             break;
         };
@@ -214,6 +218,14 @@ mod tests {
             folded(&[("SSH", 3), ("HTTP", 30), ("TLS", 40)]),
             told(&[("TLS", 40), ("other", 33)])
         );
+    }
+
+    #[test]
+    fn a_small_other_takes_along_what_is_told_as_other_itself_where_few_have_it() {
+        let broader = |key: &String| (key == "not_http").then(|| "other".to_owned());
+        let cells = BTreeMap::from([("not_http".to_owned(), 69), ("other".to_owned(), 3)]);
+        let after = fold(cells, K, &"other".to_owned(), broader);
+        assert_eq!(after, BTreeMap::from([("other".to_owned(), 72)]));
     }
 
     #[test]

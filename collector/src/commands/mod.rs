@@ -1,5 +1,6 @@
 //! The commands, one file each.
 
+mod audit;
 mod detach;
 mod explain;
 mod replay;
@@ -28,6 +29,7 @@ pub fn execute(cli: Cli) -> ExitCode {
         Command::Run(run) => run::execute(*run),
         Command::Replay(replay) => replay::execute(*replay),
         Command::Explain(explain) => explain::execute(explain),
+        Command::Audit(audit) => audit::execute(&audit),
         Command::Status(status) => status::execute(&status),
         Command::Detach(detach) => detach::execute(detach),
     }

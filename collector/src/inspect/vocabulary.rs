@@ -29,14 +29,16 @@ pub fn names() -> impl Iterator<Item = &'static str> {
     NAMES.iter().map(|(name, _)| *name)
 }
 
-/// Every category that [`category`] can answer, each once, sorted.
+/// Every category that a record may have, each once, sorted.
 pub fn categories() -> impl Iterator<Item = &'static str> {
-    let of_names = NAMES.iter().map(|(_, category)| *category);
-    let all: BTreeSet<_> = of_names.chain([UNSPECIFIED]).collect();
-    all.into_iter()
+    let listed = NAMES.iter().map(|(_, category)| *category);
+    let all = listed.chain([UNSPECIFIED, CONNECTIVITY_CHECK]);
+    all.collect::<BTreeSet<_>>().into_iter()
 }
 
 const UNSPECIFIED: &str = "Unspecified";
+/// Of some hosts (`hosts.tsv`), and of no name.
+const CONNECTIVITY_CHECK: &str = "ConnCheck";
 
 fn of(name: &str) -> Option<&'static str> {
     let place = NAMES

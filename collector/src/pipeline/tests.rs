@@ -1,10 +1,14 @@
 use std::{fs, path::Path};
 
-use collector_common::{key::Address, packet::protocol};
+use collector_common::{key::Address, packet::protocol, schema::Level};
+use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use super::{fixtures::*, *};
-use crate::locate::asn::fixtures::telegram;
+use crate::{
+    inspect::{media, useragent, vocabulary},
+    locate::asn::fixtures::telegram,
+};
 
 /// Keeps what passes, exact.
 #[derive(Default)]
@@ -49,48 +53,147 @@ fn outputs() -> (String, String) {
     (spool + &next, text(folder.path(), ".zst"))
 }
 
-#[test]
-fn every_line_of_spools_and_files_fits_the_json_schema() {
+/// Text of all closed files of the fixtures' flows at `level`, the day's included.
+fn closed(level: Level) -> String {
+    let folder = TempDir::new().unwrap();
+    let mut config = config(folder.path());
+    config.sink.header.level = level;
+    config.sink.header.k = level.k();
+    config.sink.ends = true;
+    let mut pipeline = Pipeline::new(config, ()).unwrap();
+    feed(&mut pipeline);
+    pipeline.close(9 * SECOND).unwrap();
+    text(folder.path(), ".zst")
+}
+
+fn json_schema() -> jsonschema::Validator {
     let schema = serde_json::from_str(collector_common::schema::JSON_SCHEMA).unwrap();
-    let validator = jsonschema::validator_for(&schema).unwrap();
-    let (spool, closed) = outputs();
-    for line in spool.lines().chain(closed.lines()) {
-        let value = serde_json::from_str(line).unwrap();
-        if let Err(error) = validator.validate(&value) {
-            panic!("{line}\n{error} at {}", error.instance_path());
+    jsonschema::validator_for(&schema).unwrap()
+}
+
+#[test]
+fn every_line_of_closed_files_fits_the_json_schema_at_every_level() {
+    let validator = json_schema();
+    for level in [Level::Aggregate, Level::Coarse, Level::Thesis] {
+        let closed = closed(level);
+        for line in closed.lines() {
+            let value = serde_json::from_str(line).unwrap();
+            if let Err(error) = validator.validate(&value) {
+                panic!("{line}\n{error} at {}", error.instance_path());
+            }
+        }
+        for (kind, in_days) in [
+            ("header", true),
+            ("day", true),
+            ("distinct", true),
+            ("flow", false),
+            ("failed", false),
+            ("statistics", false),
+            ("counters", false),
+        ] {
+            let tag = format!(r#"{{"type":"{kind}""#);
+            let expected = in_days || level.has_flows();
+            assert_eq!(closed.contains(&tag), expected, "{kind} at {level:?}");
         }
     }
-    for kind in ["header", "flow", "failed", "statistics", "totals"] {
-        let tag = format!(r#"{{"type":"{kind}""#);
-        assert!(spool.contains(&tag), "{kind}");
-        assert_eq!(closed.contains(&tag), kind != "totals", "{kind}");
-    }
+}
+
+/// The first line of `kind`.
+fn line(text: &str, kind: &str) -> Value {
+    let tag = format!(r#"{{"type":"{kind}""#);
+    let line = text.lines().find(|line| line.starts_with(&tag));
+    serde_json::from_str(line.unwrap()).unwrap()
 }
 
 #[test]
 fn the_json_schema_refuses_what_it_does_not_name() {
-    let schema = serde_json::from_str(collector_common::schema::JSON_SCHEMA).unwrap();
-    let validator = jsonschema::validator_for(&schema).unwrap();
-    let (_, closed) = outputs();
-    let flow = closed
-        .lines()
-        .find(|line| line.contains(r#""flow""#))
-        .unwrap();
-    let good: serde_json::Value = serde_json::from_str(flow).unwrap();
+    let validator = json_schema();
+    let good = line(&closed(Level::Coarse), "flow");
     assert!(validator.is_valid(&good));
     for (field, value) in [
-        ("address", serde_json::json!("192.0.2.1")),
-        ("destination_port", serde_json::json!(54_321)),
-        ("label", serde_json::json!("www.example.com")),
-        ("packets", serde_json::json!(3)),
-        ("hour", serde_json::json!("2026-11-22T15:30:00Z")),
-        ("user_agent", serde_json::json!("curl/8.5.0")),
-        ("content_type", serde_json::json!("secret")),
+        ("address", json!("192.0.2.1")),
+        ("destination_port", json!(54_321)),
+        ("label", json!("www.example.com")),
+        ("packets", json!(3)),
+        ("start", json!("2026-11-22T15:30:00Z")),
+        ("start", json!("2026-11-22T15:00:01Z")),
+        ("user_agent", json!("curl/8.5 (+http://canary.example)")),
+        ("content_type", json!("secret")),
+        ("source_country", json!("de")),
+        ("source_country", json!("XX")),
+        ("source_proxy", json!("tor")),
     ] {
         let mut bad = good.clone();
         bad[field] = value;
         assert!(!validator.is_valid(&bad), "{field}");
     }
+}
+
+#[test]
+fn the_json_schema_knows_what_country_data_may_say() {
+    let validator = json_schema();
+    let mut flow = line(&closed(Level::Coarse), "flow");
+    for (country, proxy) in [
+        (json!("DE"), json!("none")),
+        (json!("europe"), json!("anonymous")),
+        (json!("host"), json!("satellite")),
+        (json!("other"), json!("anycast")),
+        (json!("??"), json!(null)),
+    ] {
+        flow["source_country"] = country.clone();
+        flow["destination_country"] = country;
+        flow["source_proxy"] = proxy.clone();
+        flow["destination_proxy"] = proxy;
+        assert!(validator.is_valid(&flow), "{flow}");
+    }
+}
+
+#[test]
+fn the_json_schema_knows_every_word_that_has_a_list() {
+    let validator = json_schema();
+    let flow = line(&closed(Level::Coarse), "flow");
+    let fits = |field: &str, word: &str| {
+        let mut flow = flow.clone();
+        flow[field] = json!(word);
+        assert!(validator.is_valid(&flow), "{field} {word}");
+    };
+    useragent::families().for_each(|family| fits("user_agent", family));
+    media::all().for_each(|media| fits("content_type", media));
+    vocabulary::categories().for_each(|category| fits("category", category));
+}
+
+#[test]
+fn the_json_schema_tells_the_keys_of_a_day_s_dimensions_apart() {
+    let validator = json_schema();
+    let good = line(&closed(Level::Coarse), "day");
+    let fits = |by: &str, key: &str, country: Value| {
+        let mut cell = good.clone();
+        cell["by"] = json!(by);
+        cell["key"] = json!(key);
+        if !country.is_null() {
+            cell["country"] = country;
+        }
+        validator.is_valid(&cell)
+    };
+    for (by, key) in [
+        ("all", "all"),
+        ("label", "TLS.Google"),
+        ("port", "none"),
+        ("source_proxy", "none_known"),
+        ("source_country", "europe"),
+        ("user_agent", "not_http"),
+        ("hour", "23"),
+        ("bytes", "1024"),
+        ("hour", "other"),
+    ] {
+        assert!(fits(by, key, Value::Null), "{by} {key}");
+        assert!(!fits(by, key, json!("DE")), "{by} with a country");
+        assert!(!fits(by, "192.0.2.1", Value::Null), "{by}");
+    }
+    assert!(!fits("hour", "24", Value::Null));
+    assert!(!fits("bytes", "1000", Value::Null));
+    assert!(fits("port_country", "443", json!("DE")));
+    assert!(!fits("port_country", "443", Value::Null));
 }
 
 #[test]

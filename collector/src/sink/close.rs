@@ -184,7 +184,7 @@ impl Lines {
     fn of(file: &mut ClosedFile) -> Self {
         let content = &mut file.content;
         let level = file.header.level;
-        let told = told(content, file.header.k);
+        let told = told(content, file.header.level, file.header.k);
         let mut ranks: BTreeMap<&str, u32> = BTreeMap::new();
         for text in &told {
             ranks.insert(text, 0);
@@ -237,10 +237,12 @@ impl Lines {
 }
 
 /// What is told of each kind, as it stands in a line.
-fn told(content: &Content, k: u64) -> Vec<String> {
+fn told(content: &Content, level: Level, k: u64) -> Vec<String> {
     let counts = Counts::of(content);
     let kinds = content.kinds.iter();
-    kinds.map(|kind| middle(&counts.told(kind, k))).collect()
+    kinds
+        .map(|kind| middle(&counts.told(kind, level, k)))
+        .collect()
 }
 
 /// Text that is handed on at a time.
@@ -290,15 +292,17 @@ impl<'a> Counts<'a> {
     }
 
     /// What is told of a kind: of what fewer than `k` flows have, something broader.
-    fn told(&self, kind: &Kind, k: u64) -> Traits {
+    fn told(&self, kind: &Kind, level: Level, k: u64) -> Traits {
         let mut traits = kind.traits.clone();
         if self.labels[&traits.label] < k {
             traits.label = traits.label.broader();
         }
-        if self.sources[&traits.source_country] < k {
+        // At level thesis countries are told as they are.
+        let folds = level == Level::Coarse;
+        if folds && self.sources[&traits.source_country] < k {
             traits.source_country = traits.source_country.continent();
         }
-        if self.destinations[&traits.destination_country] < k {
+        if folds && self.destinations[&traits.destination_country] < k {
             traits.destination_country = traits.destination_country.continent();
         }
         let agent = traits.user_agent.as_deref();

@@ -3,7 +3,7 @@
 use super::words::Said;
 
 /// Characters of a sanitised user agent at most.
-pub(super) const LONGEST: usize = 200;
+pub const LONGEST: usize = 200;
 
 /// A user agent that grows. Punctuation is written when a word follows it, so none is left over.
 pub(super) struct Rebuilt {
