@@ -1,7 +1,7 @@
 //! Helpers of the tests: namespaces, links, frames, traffic sources, real peers and the counters
 //! that tell the truth about what crossed a wire.
 //!
-//! Only `meter`, `driven`, `captures`, `replayed`, `compared`, `outside`, `model` and `exact` know
+//! Only `meter`, `mixed`, `driven`, `captures`, `replayed`, `compared`, `outside`, `model` and `exact` know
 //! the agent. A test builds a small network out of these parts, lets the agent meter one interface
 //! of it and compares; or it plays captures.
 
@@ -20,6 +20,7 @@ pub mod kernel;
 pub mod link;
 pub mod memory;
 pub mod meter;
+pub mod mixed;
 pub mod model;
 pub mod netns;
 pub mod outside;
