@@ -82,7 +82,7 @@ impl Reading {
     fn take(&mut self, line: SpoolLine) -> Option<()> {
         let content = &mut self.content;
         match line {
-            SpoolLine::Row(mut row, _) => {
+            SpoolLine::Row(mut row) => {
                 row.kind = *self.numbers.get(row.kind as usize)?;
                 content.rows.push(row);
             }

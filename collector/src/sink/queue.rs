@@ -34,7 +34,6 @@ pub(super) struct Queue {
     sizes: BTreeMap<(Leg, i64), Histograms>,
     records: usize,
     ids: Vec<SpoolId>,
-    counted_ids: Vec<SpoolId>,
 }
 
 impl Queue {
@@ -52,7 +51,7 @@ impl Queue {
                 bytes: size.sum.bytes,
                 duration_ms: size.duration_ms,
             };
-            row.push(id, &mut self.text);
+            row.push(&mut self.text);
             if self.text.len() >= PACK {
                 self.pack();
             }
@@ -60,7 +59,6 @@ impl Queue {
             self.counted.entry((kind, start)).or_default().add(size);
             let sizes = self.sizes.entry((leg, day_of(start))).or_default();
             sizes.count(size);
-            self.counted_ids.extend(id);
         }
     }
 
@@ -81,7 +79,7 @@ impl Queue {
     /// Memory it takes, about.
     pub(super) fn bytes(&self) -> usize {
         let counted = self.counted.len() * 2 * size_of::<Size>();
-        let ids = (self.ids.len() + self.counted_ids.len()) * ID_BYTES;
+        let ids = self.ids.len() * ID_BYTES;
         self.packed.len() + self.text.len() + self.kinds.len() * KIND_BYTES + counted + ids
     }
 
@@ -90,7 +88,7 @@ impl Queue {
     }
 
     /// Frames that end with `totals`, and how much text is in them.
-    pub(super) fn frames(&self, totals: &Totals) -> io::Result<(Vec<u8>, u64)> {
+    pub(super) fn frames(&mut self, totals: &Totals) -> io::Result<(Vec<u8>, u64)> {
         let mut text = self.text.clone();
         for ((kind, start), size) in &self.counted {
             let (kind, start, size) = (*kind, *start, *size);
@@ -107,7 +105,8 @@ impl Queue {
                 },
             );
         }
-        let ids = Ids::of(self.counted_ids.clone());
+        self.ids.sort_unstable();
+        let ids = Ids::of(&self.ids);
         if !ids.is_empty() {
             push_json(&mut text, &Entry::Ids(ids));
         }
@@ -128,6 +127,8 @@ impl Queue {
 
     /// Empties it; gives the ids of what it held.
     pub(super) fn take_ids(&mut self) -> Ids {
-        Ids::of(std::mem::take(self).ids)
+        let mut ids = std::mem::take(self).ids;
+        ids.sort_unstable();
+        Ids::of(&ids)
     }
 }

@@ -32,8 +32,7 @@ pub struct Recovered {
     pub(super) readable: Vec<FileId>,
     ids: BTreeMap<Lineage, IdSet>,
     /// Of the commit that is being read.
-    open_ids: Vec<SpoolId>,
-    open_counted: Ids,
+    open_ids: Ids,
     last_commits: Vec<(u64, Lineage, Ids)>,
 }
 
@@ -70,17 +69,15 @@ impl Recovered {
     /// Takes up one line; a totals line says whose the ids before it are.
     fn take(&mut self, line: &SpoolLine) {
         match line {
-            SpoolLine::Row(_, id) => self.open_ids.extend(id),
-            SpoolLine::Entry(Entry::Ids(ids)) => self.open_counted.append(ids.clone()),
+            SpoolLine::Entry(Entry::Ids(ids)) => self.open_ids.append(ids.clone()),
             SpoolLine::Entry(Entry::Totals(totals)) => {
-                let mut ids = Ids::of(std::mem::take(&mut self.open_ids));
-                ids.append(std::mem::take(&mut self.open_counted));
+                let mut ids = std::mem::take(&mut self.open_ids);
                 ids.append(totals.carried.clone());
                 self.ids.entry(totals.lineage).or_default().insert(&ids);
                 self.keep_commit((totals.commit, totals.lineage, ids));
                 self.keep_totals(totals.clone());
             }
-            SpoolLine::Entry(_) => {}
+            SpoolLine::Row(_) | SpoolLine::Entry(_) => {}
         }
     }
 
@@ -145,14 +142,14 @@ pub(super) fn files(folder: &Path, node: &Node, kind: FileKind) -> Result<Vec<Fi
 
 /// A line of a spool.
 pub(super) enum SpoolLine {
-    Row(Row, Option<SpoolId>),
+    Row(Row),
     Entry(Entry),
 }
 
 impl SpoolLine {
     fn parse(line: &str) -> Option<Self> {
         match Row::parse(line) {
-            Some((row, id)) => Some(Self::Row(row, id)),
+            Some(row) => Some(Self::Row(row)),
             None => serde_json::from_str(line).ok().map(Self::Entry),
         }
     }

@@ -247,7 +247,9 @@ fn a_committed_spool_is_readable_by_every_zstd_reader_and_ends_with_sums() {
     let text = zstd::decode_all(File::open(path_of(folder.path(), ".open")).unwrap()).unwrap();
     let lines: Vec<&str> = str::from_utf8(&text).unwrap().lines().collect();
     assert!(lines[0].starts_with(r#"{"type":"header","#));
-    assert_eq!(Row::parse(lines[3]).unwrap().1, Some(id(1)));
+    assert!(Row::parse(lines[3]).is_some());
+    let is_ids = |line: &&str| line.starts_with(r#"{"type":"ids","ranges":[[1,2]]"#);
+    assert_eq!(lines.iter().filter(|line| is_ids(line)).count(), 1);
     let Ok(Entry::Totals(totals)) = serde_json::from_str(lines.last().unwrap()) else {
         panic!("totals end a frame");
     };
@@ -349,7 +351,7 @@ fn beyond_the_queue_records_are_counted_as_unwritten() {
     let folder = TempDir::new().unwrap();
     let disk = SmallDisk::with_room(1 << 20);
     let mut config = config(folder.path());
-    config.limits.queue = 4000;
+    config.limits.queue = 3000;
     let (mut sink, _) = Sink::open(config, Box::new(disk.clone()), moment(0)).unwrap();
     disk.set_room(0);
     assert!(sink.commit(Outside::default()).is_ok(), "nothing to write");
