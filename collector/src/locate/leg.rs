@@ -4,7 +4,7 @@
 mod rule;
 mod source;
 
-use std::{collections::HashSet, sync::Arc};
+use std::sync::Arc;
 
 use collector_common::{
     books::Hook,
@@ -13,6 +13,7 @@ use collector_common::{
     packet::protocol,
     schema::{Leg, LegBasis, Nickname},
 };
+use hashbrown::HashSet;
 
 use super::{
     ip::{Endpoint, Ip},

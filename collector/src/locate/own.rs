@@ -2,8 +2,9 @@
 //! socket was opened. The socket stays open, so that rights may be dropped later; the whole list is
 //! asked for each time, which costs less than to keep up with notices that may be lost.
 
-use std::{collections::HashSet, io, net::IpAddr};
+use std::{io, net::IpAddr};
 
+use hashbrown::HashSet;
 use netlink_packet_core::{
     NLM_F_DUMP, NLM_F_REQUEST, NetlinkHeader, NetlinkMessage, NetlinkPayload,
 };

@@ -3,9 +3,10 @@
 
 mod files;
 
-use std::{collections::HashSet, io, path::PathBuf, sync::Arc};
+use std::{io, path::PathBuf, sync::Arc};
 
 use collector_common::schema::Nickname;
+use hashbrown::HashSet;
 use jiff::{SignedDuration, Timestamp};
 
 use self::files::{Place, Told, TorrcFile, Wanted};
