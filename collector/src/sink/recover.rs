@@ -177,31 +177,32 @@ pub(super) fn each_line(
     File::open(path)
         .and_then(|file| file.take(MAX_FILE).read_to_end(&mut bytes))
         .map_err(wrong)?;
-    let whole = whole_commits(&bytes).ok_or_else(strange)?;
-    let (commits, torn) = bytes.split_at(whole);
-    for text in Frames::new(commits) {
-        for line in text.lines() {
-            SpoolLine::parse(line)
-                .and_then(&mut take)
-                .ok_or_else(strange)?;
-        }
-    }
-    Ok(torn.len() as u64)
+    each_commit(&bytes, |text| {
+        let mut lines = text.lines().map(SpoolLine::parse);
+        lines.try_for_each(|line| line.and_then(&mut take))
+    })
+    .ok_or_else(strange)
 }
 
-/// Length of the complete commits at the begin of `bytes`; `None` where these are no spool's.
-fn whole_commits(bytes: &[u8]) -> Option<usize> {
+/// Hands the texts of each complete commit to `take`; gives the length of what is behind the last.
+/// `None` where these bytes are no spool's, or `take` says so.
+fn each_commit(bytes: &[u8], mut take: impl FnMut(&str) -> Option<()>) -> Option<u64> {
     let mut frames = Frames::new(bytes);
-    let mut whole = 0;
+    let mut torn = frames.torn();
+    let mut commit = Vec::new();
     while let Some(text) = frames.next() {
         let last = text.lines().next_back()?;
-        if last.starts_with(TOTALS) {
-            whole = bytes.len() - frames.torn() as usize;
-        } else {
+        let is_end = last.starts_with(TOTALS);
+        if !is_end {
             SpoolLine::parse(last)?;
         }
+        commit.push(text);
+        if is_end {
+            commit.drain(..).try_for_each(|text| take(&text))?;
+            torn = frames.torn();
+        }
     }
-    Some(whole)
+    Some(torn)
 }
 
 /// Ids by which records are found.
