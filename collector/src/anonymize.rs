@@ -15,22 +15,30 @@ use collector_common::{
 };
 
 use crate::{
+    anonymize::agent::Agents,
     inspect::{self, Inspection, Label, Method},
     locate::Places,
     record::Record,
     sink::entry::{Entered, Kind, Size},
 };
 
-/// What goes to the spool of `record`, which began `minutes` after the Unix epoch.
+/// What goes to the spool of `record`, which began `minutes` after the Unix epoch. `agents` saves
+/// work and changes nothing.
 #[must_use]
-pub fn anonymize(record: &Record, places: &Places, level: Level, minutes: i64) -> Entered {
+pub fn anonymize(
+    record: &Record,
+    places: &Places,
+    level: Level,
+    minutes: i64,
+    agents: &mut Agents,
+) -> Entered {
     let count = record.counts[0].plus(record.counts[1]);
     let entry = &record.flow.entry;
     let agent_family = family(&record.inspection);
     Entered {
         kind: Kind {
             traits: Traits {
-                user_agent: told_agent(&record.inspection, agent_family, level),
+                user_agent: told_agent(&record.inspection, agent_family, level, agents),
                 ..traits(record, places, level)
             },
             agent_family: agent_family.map(Cow::Borrowed),
@@ -87,10 +95,11 @@ fn told_agent(
     inspection: &Inspection,
     family: Option<&'static str>,
     level: Level,
+    agents: &mut Agents,
 ) -> Option<Cow<'static, str>> {
     let raw = inspection.user_agent.as_ref()?;
     let sanitised = match level {
-        Level::Thesis => agent::sanitised(raw.reveal()),
+        Level::Thesis => agents.sanitised(raw.reveal()),
         Level::Coarse | Level::Aggregate => None,
     };
     sanitised.map(Cow::Owned).or(family.map(Cow::Borrowed))

@@ -22,6 +22,7 @@ use collector::{
         Limits, Outside, Sink, SinkConfig,
         disk::LocalDisk,
         entry::{Entered, Lineage, SpoolId},
+        retention::Retention,
     },
 };
 use collector_common::schema::{
@@ -112,7 +113,7 @@ fn run(arguments: &Arguments, records: &mut Records) -> Result<Run> {
     let scratch = TempDir::new()?;
     let folder = arguments.out.as_deref().unwrap_or(scratch.path());
     let (level, clock) = (arguments.level, WallClock::default());
-    let recorder = Recorder::new(
+    let mut recorder = Recorder::new(
         SampleLimits::default(),
         records.surroundings().clone(),
         BEGIN,
@@ -196,7 +197,10 @@ fn config(folder: &Path, level: Level) -> Result<SinkConfig> {
         write_failed: false,
         dp: None,
         ends: true,
-        limits: Limits::default(),
+        limits: Limits {
+            retention: Retention::keeps_all(),
+            ..Limits::default()
+        },
     })
 }
 
