@@ -1,7 +1,7 @@
 //! What a spool holds: the records before they are fit for publishing. Exact and with ids, never
 //! with an address or a name.
 //!
-//! A commit is text: kinds of flows, numbered as they are first met; flows as arrays of numbers
+//! A commit is text: kinds of flows that the spool did not have yet, numbered; flows as arrays of numbers
 //! that begin with their kind's; counters of flows that get no line; the ids of all of them; at its
 //! end, the sums so far.
 
@@ -102,7 +102,7 @@ pub struct Entered {
 /// A flow that gets a line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Row {
-    /// Number of its kind in the commit.
+    /// Number of its kind.
     pub(super) kind: u32,
     /// Minutes since the epoch.
     pub(super) start: i64,
@@ -161,7 +161,7 @@ impl Row {
 pub(super) enum Entry {
     /// First line of the closed file.
     Header(Header),
-    /// Rows and counts that follow in this commit name it by `number`.
+    /// Rows and counts that follow name it by `number`, until a kind is 0 again.
     Kind {
         number: u32,
         #[serde(flatten)]

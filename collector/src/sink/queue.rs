@@ -13,6 +13,8 @@ use super::{
 
 /// What a kind costs in memory while its records wait.
 const KIND_BYTES: usize = 2 * size_of::<Kind>();
+/// Most kinds that are held: with so many, few come again.
+const MOST_KINDS: usize = 1 << 14;
 /// What an id costs.
 const ID_BYTES: usize = size_of::<SpoolId>();
 
@@ -28,8 +30,10 @@ pub(super) struct Queue {
     /// Text in `packed`.
     packed_text: usize,
     text: String,
-    /// Their numbers in this commit.
+    /// Their numbers in the spool: a kind is told once.
     kinds: HashMap<Kind, u32>,
+    /// Of these, told by the commit to come.
+    new_kinds: usize,
     counted: BTreeMap<(u32, i64), Size>,
     sizes: BTreeMap<(Leg, i64), Histograms>,
     records: usize,
@@ -66,10 +70,11 @@ impl Queue {
         if let Some(number) = self.kinds.get(&kind) {
             return *number;
         }
-        // A commit holds fewer: each costs more than a byte of the queue.
+        // A commit adds fewer than 2^31: each costs more than a byte of the queue.
         let number = self.kinds.len() as u32;
         let entry = Entry::Kind { number, kind };
         push_json(&mut self.text, &entry);
+        self.new_kinds += 1;
         if let Entry::Kind { kind, .. } = entry {
             self.kinds.insert(kind, number);
         }
@@ -80,7 +85,7 @@ impl Queue {
     pub(super) fn bytes(&self) -> usize {
         let counted = self.counted.len() * 2 * size_of::<Size>();
         let ids = self.ids.len() * ID_BYTES;
-        self.packed.len() + self.text.len() + self.kinds.len() * KIND_BYTES + counted + ids
+        self.packed.len() + self.text.len() + self.new_kinds * KIND_BYTES + counted + ids
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -125,10 +130,18 @@ impl Queue {
         }
     }
 
-    /// Empties it; gives the ids of what it held.
+    /// Empties it, since the spool has what it held; gives the ids of that.
     pub(super) fn take_ids(&mut self) -> Ids {
-        let mut ids = std::mem::take(self).ids;
-        ids.sort_unstable();
-        Ids::of(&ids)
+        let mut written = std::mem::take(self);
+        if written.kinds.len() < MOST_KINDS {
+            self.kinds = written.kinds;
+        }
+        written.ids.sort_unstable();
+        Ids::of(&written.ids)
+    }
+
+    /// Another spool follows; nothing waits.
+    pub(super) fn forget_kinds(&mut self) {
+        self.kinds = HashMap::new();
     }
 }

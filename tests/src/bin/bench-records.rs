@@ -198,7 +198,10 @@ fn config(folder: &Path, level: Level) -> Result<SinkConfig> {
         dp: None,
         ends: true,
         limits: Limits {
-            retention: Retention::keeps_all(),
+            retention: Retention {
+                min_free_percent: 0,
+                ..Retention::keeps_all()
+            },
             ..Limits::default()
         },
     })
