@@ -67,7 +67,7 @@ pub enum Line {
 }
 
 /// First line of a file.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Header {
     /// [`SCHEMA_VERSION`].
@@ -84,12 +84,29 @@ pub struct Header {
     pub dp: Option<DifferentialPrivacy>,
     /// Where countries come from; `null`: every public address is `??`.
     pub geo: Option<Geo>,
+    /// The host's relays, as their descriptors publish them anyway.
+    pub relays: Vec<Relay>,
     /// How many exclusion rules held; their values are not told.
     pub exclusions: u32,
     /// Whether payload was looked at.
     pub payload: PayloadMode,
     /// Version of the meter.
     pub meter: String,
+}
+
+/// A relay of the metered host.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Relay {
+    /// Its name; `null` where torrc gives none.
+    pub nickname: Option<Nickname>,
+    /// Ports over IPv4 to which it connects, in short: `accept 80,443` or `reject 25,119`
+    /// (dir-spec, `p` line).
+    pub exit_policy: String,
+    /// Bytes a second that it gives to the network, on average; `null` where nothing is set.
+    pub bandwidth_rate: Option<u64>,
+    /// At most, in a second; `null` where nothing is set.
+    pub bandwidth_burst: Option<u64>,
 }
 
 /// Counts are noisy: discrete Laplace, the same for every list of keys.

@@ -3,6 +3,7 @@
 pub mod agent;
 pub mod budget;
 pub mod noise;
+pub mod promise;
 pub mod suppress;
 pub mod traces;
 

@@ -2,7 +2,13 @@
 //!
 //! Synchronous; time is an argument.
 
-use collector_common::{event::SampleHeader, expiry::End, flow::Flow, schema::Level, wire::Tally};
+use collector_common::{
+    event::SampleHeader,
+    expiry::End,
+    flow::Flow,
+    schema::{Header, Level},
+    wire::Tally,
+};
 use jiff::Timestamp;
 
 use crate::{
@@ -115,10 +121,12 @@ impl<T: Tap> Pipeline<T> {
         self.clock = clock;
     }
 
-    /// From now on, this is known of addresses. Where the country data is other data, the next
-    /// commit begins a new spool, since a file names its data in its header.
+    /// From now on, this is known of addresses. Where files would begin with something else, the
+    /// next commit begins a new spool.
     pub fn set_surroundings(&mut self, surroundings: Surroundings) {
-        self.sink.set_geo(surroundings.countries.describe());
+        let (countries, legs) = (&surroundings.countries, &surroundings.legs);
+        self.sink
+            .set_surroundings(countries.describe(), legs.relays());
         self.recorder.set_surroundings(surroundings);
     }
 
@@ -174,6 +182,12 @@ impl<T: Tap> Pipeline<T> {
     pub fn close(self, now: u64) -> Result<T, SinkError> {
         self.sink.close(self.clock.utc(now))?;
         Ok(self.tap)
+    }
+
+    /// What files begin with.
+    #[must_use]
+    pub fn header(&self) -> &Header {
+        self.sink.header()
     }
 
     /// Sums since the lineage began.

@@ -6,6 +6,7 @@
 
 use std::{
     hint::black_box,
+    io::{self, Write},
     panic::{self, PanicHookInfo},
     thread,
 };
@@ -24,7 +25,10 @@ pub fn seal() -> nix::Result<()> {
     // A program that takes core files from a pipe (core(5)) gets them whatever that limit says; of
     // a process that can't be dumped there are none, and only root reads its memory.
     prctl::set_dumpable(false)?;
-    panic::set_hook(Box::new(|panic| eprintln!("{}", words(panic))));
+    panic::set_hook(Box::new(|panic| {
+        // A closed standard error is no reason to panic once more.
+        let _ = writeln!(io::stderr(), "{}", words(panic));
+    }));
     Ok(())
 }
 
@@ -39,14 +43,21 @@ fn words(panic: &PanicHookInfo<'_>) -> String {
     )
 }
 
-/// More than the stack that a pass over the flow table or a look at payload takes, bytes.
-const STACK: usize = 64 << 10;
+/// Twice what the agent was seen to touch of its stack, bytes.
+const STACK: usize = 128 << 10;
 
 /// Does `work`, then overwrites the stack that it used: keys and payload in its dead frames go.
 pub fn leaving_no_trace<R>(work: impl FnOnce() -> R) -> R {
     let done = apart(work);
     overwrite_stack();
     done
+}
+
+/// Does `work` on a stack that was overwritten before: what `work` makes there and puts on the heap
+/// holds nothing old in the parts that it leaves unset, as a `None` does.
+pub fn on_clean_stack<R>(work: impl FnOnce() -> Box<R>) -> Box<R> {
+    overwrite_stack();
+    apart(work)
 }
 
 /// In frames of its own: were it inlined, its values would lie in those of the caller, which live
@@ -63,7 +74,7 @@ fn overwrite_stack() {
 
 #[cfg(test)]
 mod tests {
-    use std::{env, process::Command};
+    use std::{env, fs::File, os::unix::fs::FileExt, process::Command};
 
     use nix::sys::resource::getrlimit;
 
@@ -95,5 +106,44 @@ mod tests {
             "{said}"
         );
         assert!(!said.contains(CANARY), "{said}");
+    }
+
+    /// What the search itself keeps must not be found.
+    const VEIL: u8 = 0xff;
+    const VEILED: [u8; 16] = *b"kanarie-on-stack";
+
+    /// Leaves a frame full of what is unveiled.
+    #[inline(never)]
+    fn sing() {
+        let mut frame = [0_u8; STACK / 4];
+        for (byte, veiled) in frame.iter_mut().zip(VEILED.iter().cycle()) {
+            *byte = veiled ^ VEIL;
+        }
+        black_box(&mut frame);
+    }
+
+    /// Whether it is on this thread's stack, in the frames of those that have returned.
+    fn is_left() -> bool {
+        let mut below = vec![0; STACK];
+        let here = (&raw const below).addr() as u64;
+        let memory = File::open("/proc/self/mem").unwrap();
+        memory
+            .read_exact_at(&mut below, here - STACK as u64)
+            .unwrap();
+        let sings = |bytes: &[u8]| {
+            bytes
+                .iter()
+                .zip(VEILED)
+                .all(|(byte, veiled)| byte ^ VEIL == veiled)
+        };
+        below.windows(VEILED.len()).any(sings)
+    }
+
+    #[test]
+    fn what_work_left_on_the_stack_is_overwritten() {
+        sing();
+        assert!(is_left(), "nothing could be found");
+        leaving_no_trace(sing);
+        assert!(!is_left());
     }
 }

@@ -153,10 +153,13 @@ impl Settings {
         let sources = self.metering.sources(Host::This, clock.utc(now))?;
         let surroundings = sources.current();
         let config = PipelineConfig {
-            sink: self.metering.sink(&surroundings)?,
+            sink: self.metering.sink(&surroundings, self.metering.level()?)?,
             disk: Box::new(LocalDisk),
             surroundings,
-            samples: SampleLimits::for_cuts_after(self.metering.timeouts()?.active),
+            samples: SampleLimits {
+                blind: !self.metering.samples_payload(),
+                ..SampleLimits::for_cuts_after(self.metering.timeouts()?.active)
+            },
             clock,
             now,
         };
@@ -382,6 +385,22 @@ mod tests {
             .unwrap();
         let error = format!("{error:#}");
         assert!(error.contains("--asn") && error.contains(&path), "{error}");
+    }
+
+    #[test]
+    fn the_meter_is_called_after_the_first_relay_unless_it_has_a_name_of_its_own() {
+        let folder = tempfile::tempdir().unwrap();
+        let torrc = folder.path().join("torrc");
+        let called = |text: &str, more: &str| {
+            std::fs::write(&torrc, text).unwrap();
+            let text = format!("out = \"/x\"\ntorrc = [{torrc:?}]\n{more}");
+            let config = Settings::from_toml(&text).unwrap().pipeline().unwrap();
+            config.0.sink.header.node
+        };
+        let relay = "Nickname quick\nORPort 9001\n";
+        assert_eq!(called(relay, ""), "quick");
+        assert_eq!(called(relay, "node = \"n\""), "n");
+        assert_eq!(called("SocksPort 9050\n", ""), "collector");
     }
 
     #[test]

@@ -149,10 +149,12 @@ impl Home {
         self.ending(".zst")
     }
 
-    /// Every spool.
+    /// Every spool; not what is kept of days that are not over.
     #[must_use]
     pub fn spools(&self) -> Vec<PathBuf> {
-        self.ending(".open")
+        let mut spools = self.ending(".open");
+        spools.retain(|path| is_of_flows(path));
+        spools
     }
 
     fn ending(&self, end: &str) -> Vec<PathBuf> {
@@ -162,6 +164,11 @@ impl Home {
         paths.sort_unstable();
         paths
     }
+}
+
+fn is_of_flows(path: &Path) -> bool {
+    let name = path.file_name().unwrap_or_default();
+    name.to_string_lossy().starts_with("flows-")
 }
 
 impl Drop for Home {

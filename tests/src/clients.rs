@@ -3,7 +3,7 @@
 use std::{
     net::{IpAddr, SocketAddr, UdpSocket},
     path::Path,
-    process::Stdio,
+    process::{Command, Stdio},
     time::Duration,
 };
 
@@ -39,9 +39,25 @@ pub fn fetch(
     tls: Option<Tls>,
     page: &str,
 ) -> Result<usize> {
+    fetch_by(namespace.command("curl"), server, tls, page)
+}
+
+/// The same by a user of this number, without TLS.
+///
+/// # Errors
+/// As [`fetch`].
+pub fn fetch_as(namespace: &Namespace, user: u32, server: SocketAddr, page: &str) -> Result<usize> {
+    fetch_by(namespace.command_as(user, "curl"), server, None, page)
+}
+
+fn fetch_by(
+    mut command: Command,
+    server: SocketAddr,
+    tls: Option<Tls>,
+    page: &str,
+) -> Result<usize> {
     let port = server.port();
     let scheme = if tls.is_some() { "https" } else { "http" };
-    let mut command = namespace.command("curl");
     command.args(["-q", "--silent", "--show-error", "--insecure", "--http1.1"]);
     command.args([
         "--output",

@@ -83,6 +83,7 @@ pub fn pipeline(folder: &Path) -> PipelineConfig {
                 k: Level::Coarse.k(),
                 dp: None,
                 geo: None,
+                relays: Vec::new(),
                 exclusions: 0,
                 payload: PayloadMode::Sample,
                 meter: "test".to_owned(),

@@ -91,6 +91,18 @@ impl Namespace {
         command
     }
 
+    /// The same as user `user`, of whom the system need not know.
+    ///
+    /// # Panics
+    /// As [`Namespace::command`].
+    #[must_use]
+    pub fn command_as(&self, user: u32, program: &str) -> Command {
+        let mut command = self.command("setpriv");
+        command.args(["--reuid", &user.to_string(), "--regid", &user.to_string()]);
+        command.args(["--clear-groups", "--", program]);
+        command
+    }
+
     /// Runs `ip` with `arguments` (split at spaces) inside the namespace; gives its output.
     ///
     /// # Errors

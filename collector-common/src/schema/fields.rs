@@ -277,20 +277,22 @@ pub enum Outcome {
 }
 
 /// Zone of the times in a file.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum TimeZone {
     /// Coordinated universal time.
+    #[default]
     #[serde(rename = "UTC")]
     Utc,
 }
 
 /// Whether payload was looked at.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum PayloadMode {
     /// No byte of it left the kernel.
     None,
     /// First bytes of each direction.
+    #[default]
     Sample,
 }
 

@@ -80,11 +80,14 @@ enum Of<R, C> {
     Column(C),
 }
 
+/// Cells, smallest first.
+type BySize<R, C> = BTreeSet<(u64, (R, C))>;
+
 struct Table<'a, R, C> {
     cells: &'a BTreeMap<(R, C), u64>,
     told: BTreeSet<(R, C)>,
     /// Told cells by line, smallest first.
-    lines: BTreeMap<Of<R, C>, BTreeSet<(u64, (R, C))>>,
+    lines: BTreeMap<Of<R, C>, BySize<R, C>>,
     hidden: BTreeMap<Of<R, C>, u64>,
     /// Lines to look at.
     open: BTreeSet<Of<R, C>>,

@@ -274,6 +274,7 @@ impl<F: Form + 'static, O: Output<F::Item>> Replay<F, O> {
             undecided: most / SHARDS,
             flows: (self.config.table_size as usize).div_ceil(SHARDS),
             explain,
+            blind: !self.config.sampling,
             ..limits
         }
     }

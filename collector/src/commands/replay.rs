@@ -11,6 +11,7 @@ use std::{
 };
 
 use anyhow::{Context, ensure};
+use collector_common::schema::Level;
 use jiff::Timestamp;
 use progress::Progress;
 use summary::Summary;
@@ -67,7 +68,12 @@ impl Plan {
         let hosts = hosts(&args.host)?;
         let host = Host::Told(hosts.clone());
         let surroundings = metering.sources(host, Timestamp::now())?.current();
-        let mut sink = metering.sink(&surroundings)?;
+        // What is unprotected has no level.
+        let level = match metering.privacy() {
+            Privacy::Off => Level::default(),
+            _ => metering.level()?,
+        };
+        let mut sink = metering.sink(&surroundings, level)?;
         sink.limits.retention = Retention::keeps_all();
         sink.limits.spool_text = FILE_TEXT;
         sink.ends = true;

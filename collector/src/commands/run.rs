@@ -7,6 +7,7 @@ use tracing::info;
 
 use super::{USAGE, fail, finished};
 use crate::{
+    anonymize::promise::promise,
     cli::Run,
     live::{self, Agent, Lookout, Options, Summary},
     locate::sources::Sources,
@@ -37,14 +38,10 @@ fn plan(run: Run) -> anyhow::Result<(Options, (PipelineConfig, Sources))> {
 
 fn meter(options: Options, (config, sources): (PipelineConfig, Sources)) -> anyhow::Result<()> {
     let run_root = options.run_root.clone();
-    info!(
-        "takes {}; keeps no address, source port, server name or payload",
-        if options.sample_payload {
-            "packet headers and the first payload bytes of each flow, in memory only"
-        } else {
-            "packet headers only, no payload"
-        }
-    );
+    info!("{}", promise(&config.sink.header));
+    if let Some(dp) = &config.sink.dp {
+        info!("{}", dp.assumption());
+    }
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;

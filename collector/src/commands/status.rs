@@ -9,7 +9,7 @@ use std::{
 use super::finished;
 use crate::{
     cli,
-    live::{Instance, Interface, Status, ask, only_socket},
+    live::{ConsensusStatus, Instance, Interface, Status, ask, only_socket},
 };
 
 /// Readings before unbalanced books are an error: one may fall between two counters.
@@ -62,6 +62,10 @@ fn table(status: &Status) -> Result<String, std::fmt::Error> {
     )?;
     for hook in &status.hooks {
         writeln!(out, "  {hook}")?;
+    }
+    writeln!(out, "{}", status.promise)?;
+    for consensus in &status.consensus {
+        writeln!(out, "{}", consensus_line(consensus))?;
     }
     writeln!(out, "\n{:<26}{:>16}{:>20}", "", "packets", "bytes")?;
     for (hook, seen) in &status.seen {
@@ -123,6 +127,23 @@ fn table(status: &Status) -> Result<String, std::fmt::Error> {
         )?;
     }
     Ok(out)
+}
+
+fn consensus_line(status: &ConsensusStatus) -> String {
+    let whose = status
+        .relay
+        .map_or_else(String::new, |name| format!(" of {name}"));
+    let Some(relays) = status.relays else {
+        return format!(
+            "consensus{whose}: none yet, so links to other relays look like exit traffic"
+        );
+    };
+    let age = status.age.map_or_else(
+        || "of unknown age".to_owned(),
+        |seconds| format!("{} min old", seconds / 60),
+    );
+    let stale = if status.is_stale { ", out of date" } else { "" };
+    format!("consensus{whose}: {relays} relays, {age}{stale}")
 }
 
 fn row(out: &mut String, name: &str, packets: u64, bytes: u64) -> std::fmt::Result {

@@ -173,7 +173,7 @@ impl Inspector {
         let mut inspection = match self.found.or(self.likely) {
             Some(found) => found.inspection(),
             None => {
-                ports::by_port_of_payload(self.protocol, self.ports[OPENER], self.ports[RESPONDER])
+                ports::by_port_unheard(self.protocol, self.ports[OPENER], self.ports[RESPONDER])
             }
         };
         inspection.trace = self.trace;

@@ -34,7 +34,7 @@ mod tests;
 
 pub use collector_common::schema::Confidence;
 pub use inspector::Inspector;
-pub use ports::by_port;
+pub use ports::{by_port, by_port_unheard};
 
 /// The families of dissectors with the names of their protocols, in the order in which they are
 /// asked.

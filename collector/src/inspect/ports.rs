@@ -36,12 +36,9 @@ pub fn by_port(protocol: u8, opener_port: u16, responder_port: u16) -> Inspectio
     }
 }
 
-/// The same for a flow whose payload nobody knew.
-pub(super) fn by_port_of_payload(
-    protocol: u8,
-    opener_port: u16,
-    responder_port: u16,
-) -> Inspection {
+/// The same for a flow whose payload nobody knew, or nobody was to hear.
+#[must_use]
+pub fn by_port_unheard(protocol: u8, opener_port: u16, responder_port: u16) -> Inspection {
     match protocol {
         protocol::TCP => guess(&[TCP, ENCRYPTED], opener_port, responder_port),
         _ => by_port(protocol, opener_port, responder_port),
@@ -372,7 +369,7 @@ mod tests {
 
     #[test]
     fn a_port_of_encrypted_forms_names_payload_and_no_bare_handshake() {
-        let payload = by_port_of_payload(protocol::TCP, 50_000, 6881);
+        let payload = by_port_unheard(protocol::TCP, 50_000, 6881);
         assert_eq!(payload.label.to_string(), "BitTorrent");
         assert!(payload.guessed);
         let bare = by_port(protocol::TCP, 50_000, 6881);

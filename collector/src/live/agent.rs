@@ -10,6 +10,7 @@ use std::os::fd::{AsFd, OwnedFd};
 use anyhow::Context;
 use aya::programs::TestRunOptions;
 use collector_common::{books::Books, schema::Counters, wire::Tally};
+use jiff::Timestamp;
 use preflight::{refuse_old_kernel, refuse_pins};
 use tracing::info;
 use watch::{Fullness, HookWatch, report_recovery};
@@ -17,7 +18,7 @@ use watch::{Fullness, HookWatch, report_recovery};
 use super::{
     Options,
     attach::{self, Attachment},
-    conservation::{Amount, Balance, Status, Taken, by_hook, by_reason},
+    conservation::{Amount, Balance, ConsensusStatus, Status, Taken, by_hook, by_reason},
     interface::{Interface, refuse_stacked},
     kernel::{Kernel, pin_folder},
     pins::{Instance, Lock, PinFolder},
@@ -25,6 +26,7 @@ use super::{
     sys,
 };
 use crate::{
+    anonymize::promise::promise,
     closing::{Closer, Seeds},
     locate::leg,
     pipeline::{Pipeline, PipelineConfig, Tap, WallClock},
@@ -217,6 +219,11 @@ impl<T: Tap> Agent<T> {
         self
     }
 
+    fn consensus_at(&self, now: Timestamp) -> Vec<ConsensusStatus> {
+        let files = self.consensus.iter();
+        files.map(|file| ConsensusStatus::of(file, now)).collect()
+    }
+
     fn hear(&mut self) {
         let Some(news) = self.lookout.as_ref().and_then(Lookout::news) else {
             return;
@@ -250,6 +257,9 @@ impl<T: Tap> Agent<T> {
                 .map(|hook| hook.description.clone())
                 .collect(),
             uptime: (now - self.started) / 1_000_000_000,
+            promise: promise(self.pipeline.header()),
+            header: self.pipeline.header().clone(),
+            consensus: self.consensus_at(wall_clock().utc(now)),
             live_flows: flows,
             table_size: self.options.table_size.into(),
             live: live.into(),

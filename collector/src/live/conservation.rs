@@ -4,9 +4,13 @@ use std::collections::BTreeMap;
 
 use collector_common::{
     books::{Books, Hook, Reason},
+    schema::{Header, Nickname},
     wire::Tally,
 };
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+
+use crate::locate::leg;
 
 /// Packets and bytes, for people and scripts.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -105,6 +109,12 @@ pub struct Status {
     pub hooks: Vec<String>,
     /// Seconds since this agent started.
     pub uptime: u64,
+    /// What it takes and keeps, in words.
+    pub promise: String,
+    /// What its files begin with.
+    pub header: Header,
+    /// The consensus files in use; empty where none is looked for.
+    pub consensus: Vec<ConsensusStatus>,
     /// Flows in the table.
     pub live_flows: u64,
     /// Entries the table has.
@@ -145,6 +155,35 @@ pub struct Status {
     pub samples_lost: u64,
     /// Whether the books hold.
     pub balance: Balance,
+}
+
+/// What is known of the network to one relay, or from one file.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct ConsensusStatus {
+    /// Whose data directory it is in; `null` for a file that was named.
+    pub relay: Option<Nickname>,
+    /// How many relays it lists; `null`: there is none.
+    pub relays: Option<u32>,
+    /// Seconds since it came to hold.
+    pub age: Option<i64>,
+    /// tor should have a newer one.
+    pub is_stale: bool,
+}
+
+impl ConsensusStatus {
+    /// As it is at `now`.
+    #[must_use]
+    pub fn of(status: &leg::Status, now: Timestamp) -> Self {
+        let known = status.known.as_ref();
+        Self {
+            relay: status.relay,
+            relays: known.map(|known| known.relays),
+            age: known
+                .and_then(|known| known.age(now))
+                .map(|age| age.as_secs()),
+            is_stale: known.is_some_and(|known| known.is_stale(now)),
+        }
+    }
 }
 
 /// Tallies by reason, zeros included.

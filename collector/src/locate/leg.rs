@@ -11,7 +11,7 @@ use collector_common::{
     flow::{Flow, NO_USER, OpenerBasis},
     key::{Address, Side},
     packet::protocol,
-    schema::{Leg, LegBasis, Nickname},
+    schema::{Leg, LegBasis, Nickname, Relay},
 };
 use hashbrown::HashSet;
 
@@ -110,6 +110,20 @@ impl Legs {
         self.relays.descriptions()
     }
 
+    /// The same, as the header has it.
+    #[must_use]
+    pub fn relays(&self) -> Vec<Relay> {
+        let relays = self.describe().iter();
+        relays
+            .map(|relay| Relay {
+                nickname: relay.nickname,
+                exit_policy: relay.exit_policy.to_string(),
+                bandwidth_rate: relay.bandwidth.rate,
+                bandwidth_burst: relay.bandwidth.burst,
+            })
+            .collect()
+    }
+
     /// Name of the first of the host's relays that has one.
     #[must_use]
     pub fn nickname(&self) -> Option<Nickname> {
@@ -168,6 +182,7 @@ impl Legs {
         if (tcp || seen.protocol == protocol::UDP) && DNS_PORTS.contains(&seen.remote.port) {
             return (Leg::Dns, LegBasis::Port);
         }
+        // Where no user is known to be a relay's, that of the socket tells nothing.
         let is_tor = match seen.user {
             Some(user) if !self.tor_users.is_empty() => Some(self.tor_users.contains(&user)),
             _ => None,

@@ -36,6 +36,7 @@ pub(crate) fn config(folder: &Path) -> PipelineConfig {
                 k: Level::Coarse.k(),
                 dp: None,
                 geo: None,
+                relays: Vec::new(),
                 exclusions: 2,
                 payload: PayloadMode::Sample,
                 meter: env!("CARGO_PKG_VERSION").into(),

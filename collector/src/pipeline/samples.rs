@@ -1,6 +1,6 @@
 //! Inspectors of the flows that are under way.
 
-use collector_common::{event::SampleHeader, flow::Flow};
+use collector_common::{event::SampleHeader, flow::Flow, key::Side};
 use hashbrown::{HashMap, hash_map};
 
 use crate::inspect::{self, Inspection, Inspector, explain::Detail};
@@ -17,6 +17,8 @@ pub struct SampleLimits {
     pub forget_after: u64,
     /// Inspectors keep what their dissectors say.
     pub explain: Option<Detail>,
+    /// No payload is taken, so that ports say all there is to say.
+    pub blind: bool,
 }
 
 impl SampleLimits {
@@ -40,6 +42,7 @@ impl Default for SampleLimits {
             flows: 262_144,
             forget_after: 9_000_000_000_000,
             explain: None,
+            blind: false,
         }
     }
 }
@@ -116,7 +119,7 @@ impl Samples {
     /// What is known of `flow`; kept when it goes on.
     pub(super) fn inspection(&mut self, flow: &Flow, goes_on: bool) -> Inspection {
         let hash_map::Entry::Occupied(mut entry) = self.flows.entry(flow.entry.id) else {
-            return by_port(flow);
+            return self.by_port(flow);
         };
         let known = entry.get_mut();
         known.heard = self.now;
@@ -127,7 +130,18 @@ impl Samples {
         } else {
             entry.remove().inspection
         };
-        inspection.map_or_else(|| by_port(flow), |inspection| *inspection)
+        inspection.map_or_else(|| self.by_port(flow), |inspection| *inspection)
+    }
+
+    fn by_port(&self, flow: &Flow) -> Inspection {
+        let opener = flow.entry.opener();
+        let port = |side: Side| flow.key.port[side.index()];
+        let ports = (port(opener), port(opener.other()));
+        if self.limits.blind {
+            inspect::by_port_unheard(flow.key.protocol, ports.0, ports.1)
+        } else {
+            inspect::by_port(flow.key.protocol, ports.0, ports.1)
+        }
     }
 
     /// Drops flows of which nothing was heard for long: a sample may come after its flow's end.
@@ -172,10 +186,4 @@ impl Entry {
             self.inspection = Some(Box::new(inspector.finish()));
         }
     }
-}
-
-fn by_port(flow: &Flow) -> Inspection {
-    let opener = flow.entry.opener();
-    let port = |side: collector_common::key::Side| flow.key.port[side.index()];
-    inspect::by_port(flow.key.protocol, port(opener), port(opener.other()))
 }

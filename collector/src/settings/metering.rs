@@ -258,15 +258,14 @@ impl Metering {
         })
     }
 
-    /// Where and how to write.
+    /// Where and how to write at `level`.
     ///
     /// # Errors
     /// No output folder, a node name that is no file name, a time out of range.
-    pub fn sink(&self, surroundings: &Surroundings) -> anyhow::Result<SinkConfig> {
+    pub fn sink(&self, surroundings: &Surroundings, level: Level) -> anyhow::Result<SinkConfig> {
         let nickname = surroundings.legs.nickname().map(String::from);
         let node = self.node.clone().or(nickname);
         let node = node.as_deref().unwrap_or("collector");
-        let level = self.level()?;
         let folder = self.folder()?;
         let defaults = Limits::default();
         let spool_age = match self.rotate_after {
@@ -284,6 +283,7 @@ impl Metering {
                 k: level.k(),
                 dp: self.dp()?.as_ref().map(Dp::describe),
                 geo: surroundings.countries.describe(),
+                relays: surroundings.legs.relays(),
                 exclusions: u32::try_from(self.exclude.len()).unwrap_or(u32::MAX),
                 payload: if self.samples_payload() {
                     PayloadMode::Sample

@@ -80,28 +80,35 @@ struct Reading {
 
 impl Reading {
     fn take(&mut self, line: SpoolLine) -> Option<()> {
-        let content = &mut self.content;
         match line {
             SpoolLine::Row(mut row) => {
                 row.kind = *self.numbers.get(row.kind as usize)?;
-                content.rows.push(row);
+                self.content.rows.push(row);
+                Some(())
             }
-            SpoolLine::Entry(Entry::Header(header)) => content.header = Some(header),
-            SpoolLine::Entry(Entry::Kind { number, kind }) => self.name(number, kind)?,
-            SpoolLine::Entry(Entry::Counted { kind, start, size }) => {
+            SpoolLine::Entry(entry) => self.take_entry(*entry),
+        }
+    }
+
+    fn take_entry(&mut self, entry: Entry) -> Option<()> {
+        let content = &mut self.content;
+        match entry {
+            Entry::Header(header) => content.header = Some(header),
+            Entry::Kind { number, kind } => self.name(number, kind)?,
+            Entry::Counted { kind, start, size } => {
                 let kind = *self.numbers.get(kind as usize)?;
                 content.counted.entry((kind, start)).or_default().add(size);
             }
-            SpoolLine::Entry(Entry::Sizes {
+            Entry::Sizes {
                 leg,
                 day,
                 histograms,
-            }) => {
+            } => {
                 let sizes = content.sizes.entry((leg, day)).or_default();
                 sizes.add(&histograms);
             }
-            SpoolLine::Entry(Entry::Ids(_)) => {}
-            SpoolLine::Entry(Entry::Totals(totals)) => {
+            Entry::Ids(_) => {}
+            Entry::Totals(totals) => {
                 content.before.get_or_insert(totals.counters);
                 content.after = totals.counters;
             }

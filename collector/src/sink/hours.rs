@@ -10,6 +10,9 @@ use serde::{Deserialize, Serialize};
 
 use super::entry::{Kind, Size};
 
+/// What failed flows are told apart by.
+type FailedKind = (Transport, Outcome, Option<PortClass>);
+
 /// Sums of one hour and leg.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 struct Hourly {
@@ -21,7 +24,7 @@ struct Hourly {
     duration_ms: u64,
     sources: BTreeSet<Country>,
     destinations: BTreeSet<Country>,
-    cells: Vec<((Transport, Outcome, Option<PortClass>), Sum)>,
+    cells: Vec<(FailedKind, Sum)>,
 }
 
 impl Hourly {
@@ -42,7 +45,7 @@ impl Hourly {
         self.destinations.insert(traits.destination_country);
     }
 
-    fn count_failed(&mut self, key: (Transport, Outcome, Option<PortClass>), sum: Sum) {
+    fn count_failed(&mut self, key: FailedKind, sum: Sum) {
         match self.cells.iter_mut().find(|(known, _)| *known == key) {
             Some((_, cell)) => cell.add(sum),
             None => self.cells.push((key, sum)),
@@ -91,7 +94,7 @@ impl Hourly {
             .partition(|(_, sum)| sum.flows >= k);
         let mut rest = Sum::default();
         few.iter().for_each(|(_, sum)| rest.add(*sum));
-        let cell = |key: Option<(Transport, Outcome, Option<PortClass>)>, sum: Sum| FailedCell {
+        let cell = |key: Option<FailedKind>, sum: Sum| FailedCell {
             hour,
             leg,
             transport: key.map(|(transport, ..)| transport),

@@ -12,7 +12,7 @@ use std::{
 
 use crate::anonymize::noise::Dp;
 use collector_common::{
-    schema::{Counters, Geo, Header, Volume},
+    schema::{Counters, Geo, Header, Relay, Volume},
     wire::Tally,
 };
 use jiff::Timestamp;
@@ -151,7 +151,7 @@ pub struct Sink {
     failing: bool,
     to_close: Vec<FileId>,
     state: State,
-    /// The spool's header tells other country data.
+    /// The spool's header no longer holds.
     outdated: bool,
     removed: Removed,
 }
@@ -243,10 +243,18 @@ impl Sink {
         flushed
     }
 
-    /// Countries come from other data now: the spool is closed, since its header names the data.
-    pub fn set_geo(&mut self, geo: Option<Geo>) {
-        self.outdated |= self.config.header.geo != geo;
-        self.config.header.geo = geo;
+    /// Countries come from other data now, or relays have changed: the spool is closed, since its
+    /// header tells of them.
+    pub fn set_surroundings(&mut self, geo: Option<Geo>, relays: Vec<Relay>) {
+        let header = &mut self.config.header;
+        self.outdated |= header.geo != geo || header.relays != relays;
+        (header.geo, header.relays) = (geo, relays);
+    }
+
+    /// What files begin with.
+    #[must_use]
+    pub fn header(&self) -> &Header {
+        &self.config.header
     }
 
     /// Whether the spool is old or large enough to be closed, or its header no longer holds.

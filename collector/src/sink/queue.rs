@@ -10,6 +10,7 @@ use super::{
     entry::{Entered, Entry, Ids, Kind, Row, Size, SpoolId, Totals, push_json},
     frame,
 };
+use crate::process::on_clean_stack;
 
 /// What a kind costs in memory while its records wait.
 const KIND_BYTES: usize = 2 * size_of::<Kind>();
@@ -31,7 +32,7 @@ pub(super) struct Queue {
     packed_text: usize,
     text: String,
     /// Their numbers in the spool: a kind is told once.
-    kinds: HashMap<Kind, u32>,
+    kinds: HashMap<Box<Kind>, u32>,
     /// Of these, told by the commit to come.
     new_kinds: usize,
     counted: BTreeMap<(u32, i64), Size>,
@@ -76,7 +77,9 @@ impl Queue {
         push_json(&mut self.text, &entry);
         self.new_kinds += 1;
         if let Entry::Kind { kind, .. } = entry {
-            self.kinds.insert(kind, number);
+            // It waits for as long as the disk takes nothing, and was made where addresses lay.
+            let kept = on_clean_stack(|| Box::new(kind.clone()));
+            self.kinds.insert(kept, number);
         }
         number
     }

@@ -69,15 +69,22 @@ impl Recovered {
     /// Takes up one line; a totals line says whose the ids before it are.
     fn take(&mut self, line: &SpoolLine) {
         match line {
-            SpoolLine::Entry(Entry::Ids(ids)) => self.open_ids.append(ids.clone()),
-            SpoolLine::Entry(Entry::Totals(totals)) => {
+            SpoolLine::Row(_) => {}
+            SpoolLine::Entry(entry) => self.take_entry(entry),
+        }
+    }
+
+    fn take_entry(&mut self, entry: &Entry) {
+        match entry {
+            Entry::Ids(ids) => self.open_ids.append(ids.clone()),
+            Entry::Totals(totals) => {
                 let mut ids = std::mem::take(&mut self.open_ids);
                 ids.append(totals.carried.clone());
                 self.ids.entry(totals.lineage).or_default().insert(&ids);
                 self.keep_commit((totals.commit, totals.lineage, ids));
                 self.keep_totals(totals.clone());
             }
-            SpoolLine::Row(_) | SpoolLine::Entry(_) => {}
+            _ => {}
         }
     }
 
@@ -143,14 +150,17 @@ pub(super) fn files(folder: &Path, node: &Node, kind: FileKind) -> Result<Vec<Fi
 /// A line of a spool.
 pub(super) enum SpoolLine {
     Row(Row),
-    Entry(Entry),
+    Entry(Box<Entry>),
 }
 
 impl SpoolLine {
     fn parse(line: &str) -> Option<Self> {
         match Row::parse(line) {
             Some(row) => Some(Self::Row(row)),
-            None => serde_json::from_str(line).ok().map(Self::Entry),
+            None => serde_json::from_str(line)
+                .ok()
+                .map(Box::new)
+                .map(Self::Entry),
         }
     }
 }

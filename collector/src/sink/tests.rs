@@ -76,6 +76,7 @@ fn header() -> Header {
         k: Level::Coarse.k(),
         dp: None,
         geo: None,
+        relays: Vec::new(),
         exclusions: 0,
         payload: PayloadMode::Sample,
         meter: "0.1.0".into(),

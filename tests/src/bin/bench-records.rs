@@ -189,6 +189,7 @@ fn config(folder: &Path, level: Level) -> Result<SinkConfig> {
             k: level.k(),
             dp: None,
             geo: None,
+            relays: Vec::new(),
             exclusions: 0,
             payload: PayloadMode::Sample,
             meter: "bench".to_owned(),

@@ -26,7 +26,7 @@ use tempfile::TempDir;
 
 pub use self::{
     certificate::Certificate,
-    dnsmasq::dnsmasq,
+    dnsmasq::{dnsmasq, resolver},
     iperf::iperf_server,
     nginx::{PAGES, Page, nginx},
     smtp::smtp_server,

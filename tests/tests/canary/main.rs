@@ -7,4 +7,8 @@ mod replayed;
 mod song;
 
 /// Flags of each level of what is kept.
-const LEVELS: [&[&str]; 1] = [&[]];
+const LEVELS: [&[&str]; 3] = [
+    &["--privacy", "aggregate"],
+    &["--privacy", "coarse"],
+    &["--privacy", "thesis"],
+];

@@ -31,15 +31,19 @@ const QUIC: &str = "kanarie-of-quic";
 const DNS: &str = "kanarie-of-names";
 const MAIL: &str = "kanarie-of-mail";
 const PATH: &str = "kanarie-in-a-path";
-const AGENT: &str = "KanarieBrowser";
+const COMMENT: &str = "KanarieInAComment";
+/// Products of user agents, which the finest level tells without their comments: one that few
+/// flows have, and one of a crowd.
+pub(crate) const AGENT: &str = "KanarieBrowser";
+pub(crate) const CROWD: &str = "Sperling";
 const COOKIE: &str = "KanarieSessionKey";
 const MEDIA: &str = "x-kanarie-media";
 const OPAQUE: &str = "KanarieOfNoProtocol";
 const MARKS: [&str; 11] = [
-    TLS, SLOW_TLS, HTTP, QUIC, DNS, MAIL, PATH, AGENT, COOKIE, MEDIA, OPAQUE,
+    TLS, SLOW_TLS, HTTP, QUIC, DNS, MAIL, PATH, COMMENT, COOKIE, MEDIA, OPAQUE,
 ];
 /// Ports of clients, from this one on.
-pub(crate) const CLIENT_PORTS: std::ops::Range<u16> = 53_171..53_191;
+pub(crate) const CLIENT_PORTS: std::ops::Range<u16> = 53_171..53_251;
 
 fn address(text: &str) -> IpAddr {
     text.parse().expect("an address")
@@ -64,9 +68,10 @@ fn host(label: &str) -> String {
 /// Everything that is said, in an order that keeps each conversation's own.
 pub(crate) fn whole() -> Result<Vec<Timed>> {
     let mut frames = Vec::new();
-    for (pair, start) in PAIRS.into_iter().zip([0.0, 20.0]) {
+    for (pair, start) in PAIRS.into_iter().zip([0.0, 40.0]) {
         frames.extend(spoken(pair, start)?);
         frames.extend(broken(pair, start + 18.0));
+        frames.extend(crowd(pair, start + 19.0));
     }
     Ok(frames)
 }
@@ -114,6 +119,18 @@ fn spoken(pair: [&str; 2], at: f64) -> Result<Vec<Timed>> {
         way(pair, 9, 82).tcp(tcp::SYN, 0, request.as_bytes()),
     ));
     Ok(frames)
+}
+
+/// As many flows of one user agent as it takes to tell it, at the level that tells any.
+fn crowd(pair: [&str; 2], at: f64) -> Vec<Timed> {
+    let request = request(pair[0]).replace(AGENT, CROWD);
+    let flows = (20..50).flat_map(|number| {
+        let start = at + 0.01 * f64::from(number);
+        connection(way(pair, number, 80), start, request.as_bytes(), b"")
+    });
+    let mut frames: Vec<_> = flows.collect();
+    frames.sort_by(|one, other| one.0.total_cmp(&other.0));
+    frames
 }
 
 /// A hello of which the agent holds the first half until the second comes, which is later; and one
@@ -189,7 +206,7 @@ fn request(client: &str) -> String {
     let host = host(HTTP);
     format!(
         "GET /{PATH}?of={client} HTTP/1.1\r\nHost: {host}\r\n\
-         User-Agent: {AGENT}/7.3 (of {client}; +http://{host}/{PATH})\r\n\
+         User-Agent: {AGENT}/7.3 ({COMMENT}; of {client}; +http://{host}/{PATH})\r\n\
          Referer: http://{host}/{PATH}\r\nX-Forwarded-For: {client}\r\nCookie: {COOKIE}=1\r\n\r\n"
     )
 }

@@ -64,11 +64,15 @@ fn legs_are_known_where_the_host_is_told() -> Result<()> {
     place.replay(&format!("mix.pcap --out told --privacy off {hosts}"))?;
     assert_eq!(values(&place.lines("untold")?, "leg"), ["unknown"].into());
     let lines = place.lines("told")?;
-    assert_eq!(values(&lines, "leg"), ["dns", "exit", "inbound"].into());
+    let legs = ["dns", "exit", "inbound", "local"];
+    assert_eq!(values(&lines, "leg"), legs.into());
     for line in &lines {
         // What others open in a mix are connections of relays.
         assert_eq!(line["leg"] == "inbound", line["dst_port"] == 9001, "{line}");
         assert_eq!(line["leg"] == "dns", line["dst_port"] == 53, "{line}");
+        if line["proto"] == "udp" {
+            assert_ne!(line["leg"], "exit", "tor carries TCP alone: {line}");
+        }
     }
     Ok(())
 }

@@ -15,7 +15,7 @@ fn wrong_usage_is_told_with_what_to_do_and_writes_nothing() -> Result<()> {
     place.write("a/mix.pcap", &capture)?;
     place.write("b/mix.pcap", &capture)?;
     place.write("none/notes.txt", b"no capture")?;
-    let cases: [(&str, &[&str]); 12] = [
+    let cases: [(&str, &[&str]); 16] = [
         ("a/mix.pcap", &["--out DIR"]),
         ("nosuch.pcap --out out", &["nosuch.pcap", "check the path"]),
         ("none --out out", &["no capture"]),
@@ -28,6 +28,19 @@ fn wrong_usage_is_told_with_what_to_do_and_writes_nothing() -> Result<()> {
         ("a --privacy none --out out", &["--privacy", "none"]),
         ("a --table-size 7 --out out", &["--table-size", "16"]),
         ("a --iface eth0 --out out", &["--iface"]),
+        ("a --torrc none/torrc --out out", &["--torrc", "none/torrc"]),
+        (
+            "a --consensus none/notes.txt --out out",
+            &["--consensus", "notes.txt", "no relay"],
+        ),
+        (
+            "a --torrc a/mix.pcap --data-dir none --leg-rule middle:tcp --out out",
+            &["--leg-rule", "exit, or, dir"],
+        ),
+        (
+            "a --leg-rule or:tcp,peer=relay --out out",
+            &["--leg-rule", "condition 2", "IP address"],
+        ),
     ];
     for (line, words) in cases {
         let mut replay = place.command(&format!("replay {line}"));

@@ -1,22 +1,28 @@
 //! Where [`Legs`] come from, and how they follow what changes: torrc files, consensus files,
 //! accounts, the host's addresses.
 
+mod config;
 mod files;
+mod status;
+mod trouble;
 
-use std::{io, path::PathBuf, sync::Arc};
+use std::{path::PathBuf, sync::Arc};
 
 use collector_common::schema::Nickname;
 use hashbrown::HashSet;
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 
 use self::files::{Place, Told, TorrcFile, Wanted};
+pub use self::{
+    config::{Config, Host, OpenError},
+    status::{Known, Status},
+};
 use super::{LegRule, Legs};
 use crate::{
     locate::{
         ip::Ip,
         own::Addresses,
         tor::{
-            FileError,
             relays::Relays,
             torrc::{self, Torrc},
             user::{Accounts, User},
@@ -25,108 +31,6 @@ use crate::{
     },
     network::Network,
 };
-
-/// Which host is metered.
-#[derive(Clone, Debug)]
-pub enum Host {
-    /// This one: its addresses and accounts are asked for, and its torrc files found.
-    This,
-    /// The one of a capture, with these addresses; nothing is known of it but what is told.
-    Told(Vec<Network>),
-}
-
-/// What is asked for.
-#[derive(Clone, Debug)]
-pub struct Config {
-    /// Which host it is about.
-    pub host: Host,
-    /// The relays' torrc files; none: those that packages put in their places on this host.
-    pub torrcs: Vec<PathBuf>,
-    /// Folders with consensus files, beside those that torrc files name.
-    pub data_dirs: Vec<PathBuf>,
-    /// Consensus files.
-    pub consensuses: Vec<PathBuf>,
-    /// Whom relays run as, beside those that torrc files name and the packages' own.
-    pub users: Vec<User>,
-    /// Asked before all else; the first that matches wins.
-    pub rules: Vec<LegRule>,
-    /// Where this host's files begin: `/`, but in tests.
-    pub root: PathBuf,
-}
-
-impl Config {
-    /// Nothing is told beside which host it is.
-    #[must_use]
-    pub fn new(host: Host) -> Self {
-        Self {
-            host,
-            torrcs: Vec::new(),
-            data_dirs: Vec::new(),
-            consensuses: Vec::new(),
-            users: Vec::new(),
-            rules: Vec::new(),
-            root: "/".into(),
-        }
-    }
-}
-
-/// Why there is nothing to begin with.
-#[derive(Debug, thiserror::Error)]
-pub enum OpenError {
-    /// A file that was named can't be used.
-    #[error("--{flag} {error}")]
-    Named {
-        /// By which flag.
-        flag: &'static str,
-        /// What is wrong.
-        error: FileError,
-    },
-    /// A user that was named has no number here.
-    #[error("{name} of --{flag} is no account in /etc/passwd; name it by its number")]
-    User {
-        /// By which flag.
-        flag: &'static str,
-        /// Its name.
-        name: String,
-    },
-    /// The kernel does not tell the host's addresses.
-    #[error("asking the kernel for the host's addresses: {0}")]
-    Addresses(#[from] io::Error),
-}
-
-/// What is known of the network to one relay, or from one file.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Status {
-    /// The relay whose folder it is.
-    pub relay: Option<Nickname>,
-    /// `None`: there is no consensus.
-    pub known: Option<Known>,
-}
-
-/// A consensus that is in use.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Known {
-    /// How many relays it lists.
-    pub relays: u32,
-    /// Since when it holds.
-    pub valid_after: Option<Timestamp>,
-    /// From then on tor should have a newer one.
-    pub valid_until: Option<Timestamp>,
-}
-
-impl Known {
-    /// How old it is; `None` where it has no date.
-    #[must_use]
-    pub fn age(&self, now: Timestamp) -> Option<SignedDuration> {
-        Some(now.duration_since(self.valid_after?))
-    }
-
-    /// Whether tor should have a newer one.
-    #[must_use]
-    pub fn is_stale(&self, now: Timestamp) -> bool {
-        self.valid_until.is_some_and(|until| until < now)
-    }
-}
 
 /// Makes [`Legs`], and others when something changes.
 pub struct Source {
@@ -137,8 +41,8 @@ pub struct Source {
     accounts: Accounts,
     addresses: Option<Addresses>,
     own: HashSet<Ip>,
-    /// Trouble with addresses or accounts, and with there being no relay.
-    told: [Told; 3],
+    /// Trouble with accounts, with addresses, with there being no relay, and with a relay's user.
+    told: [Told; 4],
     current: Arc<Legs>,
 }
 
@@ -356,20 +260,6 @@ impl Source {
             tor_users: named.chain(self.accounts.packaged()).collect(),
             consensuses,
         }
-    }
-
-    /// Says once what makes legs less sure than they could be.
-    fn complain(&mut self, now: Timestamp) {
-        let is_here = matches!(self.config.host, Host::This);
-        // A capture may be as old as its consensus.
-        let now = is_here.then_some(now);
-        self.torrcs.iter_mut().for_each(TorrcFile::complain);
-        self.places.iter_mut().for_each(|place| place.complain(now));
-        let legs = &self.current;
-        let none = is_here && legs.tor_users.is_empty() && legs.describe().is_empty();
-        let trouble = "no tor is found on this host: every TCP connection that it opens counts as \
-                       exit, by port; say --torrc FILE or --tor-user NAME";
-        self.told[2].hear(none.then(|| trouble.to_owned()));
     }
 }
 

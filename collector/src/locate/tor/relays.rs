@@ -1,8 +1,7 @@
 //! The host's own relays: which of them a flow is of.
 
-use std::collections::{HashMap, HashSet};
-
 use collector_common::schema::Nickname;
+use hashbrown::{HashMap, HashSet};
 
 use super::{
     consensus::Service,

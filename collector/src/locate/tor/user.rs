@@ -1,6 +1,6 @@
 //! Users by name or number: /etc/passwd, as passwd(5) describes it.
 
-use std::{collections::HashMap, path::Path};
+use std::{collections::HashMap, fmt, path::Path};
 
 use super::file::{self, FileError};
 
@@ -20,6 +20,15 @@ impl From<&str> for User {
     fn from(text: &str) -> Self {
         text.parse()
             .map_or_else(|_| Self::Name(text.to_owned()), Self::Id)
+    }
+}
+
+impl fmt::Display for User {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Id(id) => write!(f, "user {id}"),
+            Self::Name(name) => write!(f, "user {name}"),
+        }
     }
 }
 

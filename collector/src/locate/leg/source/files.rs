@@ -153,7 +153,7 @@ impl Place {
         self.told.hear(trouble);
     }
 
-    fn trouble(&self, now: Option<Timestamp>) -> Option<String> {
+    pub(super) fn trouble(&self, now: Option<Timestamp>) -> Option<String> {
         let mut wrong = self.files.iter().filter_map(|file| file.wrong.as_ref());
         // A relay writes one flavour; before it has, there is none.
         if let Some(error) = wrong.find(|error| !error.is_missing()) {

@@ -1,5 +1,6 @@
 use std::{fs, net::IpAddr};
 
+use jiff::SignedDuration;
 use tempfile::TempDir;
 
 use super::*;
@@ -263,4 +264,49 @@ fn a_consensus_of_several_places_is_known_wherever_it_is_listed() {
                 .any(|one| one.service(&end).is_some())
         );
     }
+}
+
+#[test]
+fn trouble_with_a_consensus_is_told_until_it_is_over() {
+    let files = Files::of_a_relay();
+    let mut source = files.open();
+    let cached = "var/lib/tor/cached-microdesc-consensus";
+    let trouble = |source: &Source, now| source.places[0].trouble(now).unwrap_or_default();
+    let late = "2026-11-22T18:00:01Z".parse().ok();
+    assert_eq!(trouble(&source, Some(now())), "");
+    assert!(trouble(&source, late).contains("is out of date"));
+    assert_eq!(trouble(&source, None), "", "of a capture it may be old");
+    files.write(cached, "r broken\n");
+    source.refresh(now());
+    assert!(trouble(&source, Some(now())).contains("microdesc-consensus:1: too short"));
+    files.write(cached, LATER);
+    source.refresh(now());
+    assert_eq!(trouble(&source, late), "");
+    files.write("etc/tor/torrc", "ORPort 9001\nDataDirectory /nonexistent\n");
+    source.refresh(now());
+    assert!(trouble(&source, late).contains("no consensus in /nonexistent"));
+}
+
+#[test]
+fn a_relays_user_that_is_no_account_is_told() {
+    let files = Files::of_a_relay();
+    files.write("etc/tor/instances/b/torrc", "ORPort 9002\n");
+    let mut source = files.open();
+    let told = source.unknown_user().unwrap();
+    assert!(told.starts_with("user _tor-b of a torrc"), "{told}");
+    files.write("etc/passwd", "_tor-b:x:106:1::/:/bin/false\n");
+    assert!(source.refresh(now()));
+    assert_eq!(source.unknown_user(), None);
+}
+
+#[test]
+fn a_host_without_a_relay_is_told_what_that_means() {
+    let files = Files::of_a_relay();
+    assert_eq!(files.open().no_relay(), None);
+    files.write("etc/tor/torrc", "SocksPort 9050\n");
+    let source = files.open();
+    assert!(source.no_relay().unwrap().contains("ORPort"));
+    assert_eq!(source.idle_folders(), [files.path("var/lib/tor")]);
+    files.write("etc/passwd", "root:x:0:0::/root:/bin/sh\n");
+    assert!(files.open().no_relay().unwrap().contains("no tor is found"));
 }

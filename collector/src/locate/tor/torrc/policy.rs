@@ -4,89 +4,14 @@
 use std::fmt;
 
 /// What tor's default policy rejects (its manual page on `ExitPolicy`).
-const DEFAULT: &[Ports] = &[
-    (25, 25),
-    (119, 119),
-    (135, 139),
-    (445, 445),
-    (563, 563),
-    (1214, 1214),
-    (4661, 4666),
-    (6346, 6429),
-    (6699, 6699),
-    (6881, 6999),
-];
+const DEFAULT: &str = "25,119,135-139,445,563,1214,4661-4666,6346-6429,6699,6881-6999";
 
 /// What tor's `ReducedExitPolicy` accepts (its manual page).
-const REDUCED: &[Ports] = &[
-    (20, 23),
-    (43, 43),
-    (53, 53),
-    (79, 81),
-    (88, 88),
-    (110, 110),
-    (143, 143),
-    (194, 194),
-    (220, 220),
-    (389, 389),
-    (443, 443),
-    (464, 465),
-    (531, 531),
-    (543, 544),
-    (554, 554),
-    (563, 563),
-    (587, 587),
-    (636, 636),
-    (706, 706),
-    (749, 749),
-    (873, 873),
-    (902, 904),
-    (981, 981),
-    (989, 995),
-    (1194, 1194),
-    (1220, 1220),
-    (1293, 1293),
-    (1500, 1500),
-    (1533, 1533),
-    (1677, 1677),
-    (1723, 1723),
-    (1755, 1755),
-    (1863, 1863),
-    (2082, 2083),
-    (2086, 2087),
-    (2095, 2096),
-    (2102, 2104),
-    (3128, 3128),
-    (3389, 3389),
-    (3690, 3690),
-    (4321, 4321),
-    (4643, 4643),
-    (5050, 5050),
-    (5190, 5190),
-    (5222, 5223),
-    (5228, 5228),
-    (5900, 5900),
-    (6660, 6669),
-    (6679, 6679),
-    (6697, 6697),
-    (8000, 8000),
-    (8008, 8008),
-    (8074, 8074),
-    (8080, 8080),
-    (8082, 8082),
-    (8087, 8088),
-    (8232, 8233),
-    (8332, 8333),
-    (8443, 8443),
-    (8888, 8888),
-    (9418, 9418),
-    (9999, 10000),
-    (11371, 11371),
-    (19294, 19294),
-    (19638, 19638),
-    (50002, 50002),
-    (64738, 64738),
-];
+const REDUCED: &str = "20-23,43,53,79-81,88,110,143,194,220,389,443,464-465,531,543-544,554,563,\
+    587,636,706,749,873,902-904,981,989-995,1194,1220,1293,1500,1533,1677,1723,1755,1863,\
+    2082-2083,2086-2087,2095-2096,2102-2104,3128,3389,3690,4321,4643,5050,5190,5222-5223,5228,\
+    5900,6660-6669,6679,6697,8000,8008,8074,8080,8082,8087-8088,8232-8233,8332-8333,8443,8888,\
+    9418,9999-10000,11371,19294,19638,50002,64738";
 
 /// Entries about all addresses: more would only cost time.
 const MAX_ENTRIES: u32 = 1024;
@@ -189,9 +114,9 @@ impl Deciding {
     pub(super) fn over(mut self, base: Base) -> ExitPolicy {
         match base {
             Base::Nothing => return ExitPolicy::default(),
-            Base::Reduced => REDUCED.iter().for_each(|ports| self.decide(*ports, true)),
+            Base::Reduced => self.decide_all(REDUCED, true),
             Base::Default => {
-                DEFAULT.iter().for_each(|ports| self.decide(*ports, false));
+                self.decide_all(DEFAULT, false);
                 self.decide(ALL, true);
             }
         }
@@ -222,6 +147,11 @@ impl Deciding {
         }
         self.decide(parse_ports(ports)?, accepts);
         Ok(())
+    }
+
+    fn decide_all(&mut self, list: &str, accepts: bool) {
+        let ranges = list.split(',').filter_map(|ports| parse_ports(ports).ok());
+        ranges.for_each(|ports| self.decide(ports, accepts));
     }
 
     fn decide(&mut self, (first, last): Ports, accepts: bool) {
@@ -318,6 +248,8 @@ mod tests {
             policy(&["accept *:119"], Base::Default),
             "reject 25,135-139,445,563,1214,4661-4666,6346-6429,6699,6881-6999"
         );
+        let reduced = policy(&[], Base::Reduced);
+        assert_eq!(reduced, format!("accept {REDUCED}"));
         assert!(policy(&["reject *:80"], Base::Reduced).starts_with("accept 20-23,43,53,79,81,88"));
     }
 
