@@ -16,21 +16,33 @@ use collector_common::{
 };
 
 use crate::{
+    anonymize::agent::Agents,
     inspect::{self, Inspection, Label, Method},
     locate::Places,
     record::Record,
     sink::entry::{Entered, Kind, Size},
 };
 
-/// What goes to the spool of `record`, which began `minutes` after the Unix epoch.
+/// What goes to the spool of `record`, which began `minutes` after the Unix epoch. `agents` saves
+/// work and changes nothing.
 #[must_use]
-pub fn anonymize(record: &Record, places: &Places, level: Level, minutes: i64) -> Entered {
+pub fn anonymize(
+    record: &Record,
+    places: &Places,
+    level: Level,
+    minutes: i64,
+    agents: &mut Agents,
+) -> Entered {
     let count = record.counts[0].plus(record.counts[1]);
     let entry = &record.flow.entry;
+    let agent_family = family(&record.inspection);
     Entered {
         kind: Kind {
-            traits: traits(record, places, level),
-            agent_family: family(&record.inspection),
+            traits: Traits {
+                user_agent: told_agent(&record.inspection, agent_family, level, agents),
+                ..traits(record, places, level)
+            },
+            agent_family: agent_family.map(Cow::Borrowed),
             relay: places.relay,
         },
         start: level.minutes(minutes),
@@ -41,6 +53,7 @@ pub fn anonymize(record: &Record, places: &Places, level: Level, minutes: i64) -
     }
 }
 
+/// All but the user agent.
 fn traits(record: &Record, places: &Places, level: Level) -> Traits {
     let Record {
         flow,
@@ -66,7 +79,7 @@ fn traits(record: &Record, places: &Places, level: Level) -> Traits {
         destination_port: transport
             .has_ports()
             .then(|| level.port(responder_port(flow))),
-        user_agent: told_agent(inspection, level),
+        user_agent: None,
         content_type: inspection
             .content_type
             .as_deref()
@@ -79,18 +92,23 @@ fn traits(record: &Record, places: &Places, level: Level) -> Traits {
 }
 
 /// What a level tells of a user agent. Of a name that nothing is left of, the family is told.
-fn told_agent(inspection: &Inspection, level: Level) -> Option<Cow<'static, str>> {
+fn told_agent(
+    inspection: &Inspection,
+    family: Option<&'static str>,
+    level: Level,
+    agents: &mut Agents,
+) -> Option<Cow<'static, str>> {
     let raw = inspection.user_agent.as_ref()?;
     let sanitised = match level {
-        Level::Thesis => agent::sanitised(raw.reveal()),
+        Level::Thesis => agents.sanitised(raw.reveal()),
         Level::Coarse | Level::Aggregate => None,
     };
-    sanitised.map(Cow::Owned).or_else(|| family(inspection))
+    sanitised.map(Cow::Owned).or(family.map(Cow::Borrowed))
 }
 
-fn family(inspection: &Inspection) -> Option<Cow<'static, str>> {
+fn family(inspection: &Inspection) -> Option<&'static str> {
     let agent = inspection.user_agent.as_ref()?;
-    Some(Cow::Borrowed(inspect::useragent::family(agent.reveal())))
+    Some(inspect::useragent::family(agent.reveal()))
 }
 
 /// Whether the flow counts as failed. The rule looks at the whole flow: the short rest behind an

@@ -1,8 +1,8 @@
 //! Helpers of the tests: namespaces, links, frames, traffic sources, real peers and the counters
 //! that tell the truth about what crossed a wire.
 //!
-//! Only `meter`, `driven`, `captures`, `replayed`, `compared`, `outside`, `model`, `exact` and `tables` know
-//! the agent. A test builds a small network out of these parts, lets the agent meter one interface
+//! Only `meter`, `mixed`, `driven`, `captures`, `replayed`, `compared`, `outside`, `model`, `exact` and
+//! `tables` know the agent. A test builds a small network out of these parts, lets the agent meter one interface
 //! of it and compares; or it plays captures.
 
 pub mod binary;
@@ -20,6 +20,7 @@ pub mod kernel;
 pub mod link;
 pub mod memory;
 pub mod meter;
+pub mod mixed;
 pub mod model;
 pub mod netns;
 pub mod outside;

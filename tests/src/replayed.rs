@@ -17,7 +17,7 @@ pub struct Whole;
 impl Form for Whole {
     type Item = Record;
 
-    fn form(&self, _: &Recorder, record: Record) -> Record {
+    fn form(&self, _: &mut Recorder, record: Record) -> Record {
         record
     }
 }

@@ -24,6 +24,7 @@ use crate::{
   cargo xtask bench agent     the agent's own CPU at the highest packet rate (as root)
   cargo xtask bench replay    replay beside NFStream, ndpiReader and softflowd
   cargo xtask bench locate    nanoseconds to find an address's country in tor's files
+  cargo xtask bench records   from a flow that ended to its line: records a second, bytes a record
   cargo xtask bench replay --flood-peers --limit-gib 16 --runs 1")]
 pub(crate) struct Arguments {
     #[command(subcommand)]
@@ -50,6 +51,13 @@ enum What {
         #[arg(last = true)]
         arguments: Vec<String>,
     },
+    /// Records a second that are located, made fit for publishing, written and closed, and how much
+    /// room they take: of the generated mix, with far addresses in real countries.
+    Records {
+        /// Arguments of the benchmark itself.
+        #[arg(last = true)]
+        arguments: Vec<String>,
+    },
     /// Speed and memory of `collector replay` beside its peers, on the same captures.
     Replay(replay::Arguments),
 }
@@ -59,10 +67,8 @@ pub(crate) fn run(arguments: &Arguments, workspace: &Workspace, caller: &Caller)
     match &arguments.what {
         What::Kernel { arguments } => kernel("bench-kernel", arguments, workspace, caller),
         What::Agent { arguments } => kernel("bench-agent", arguments, workspace, caller),
-        What::Locate { arguments } => {
-            crate::build::all(Profile::Release, workspace, caller)?;
-            command::run(&mut program("bench-locate", arguments, workspace, caller))
-        }
+        What::Locate { arguments } => plain("bench-locate", arguments, workspace, caller),
+        What::Records { arguments } => plain("bench-records", arguments, workspace, caller),
         What::Replay(arguments) => replay::run(arguments, workspace, caller),
     }
 }
@@ -73,6 +79,12 @@ fn kernel(name: &str, arguments: &[String], workspace: &Workspace, caller: &Call
     let mut cargo = program(name, arguments, workspace, caller);
     runner::with_rights(&mut cargo, caller, &[])?;
     command::run(&mut cargo)
+}
+
+/// A benchmark of the tests' crate that needs no rights.
+fn plain(name: &str, arguments: &[String], workspace: &Workspace, caller: &Caller) -> Result<()> {
+    crate::build::all(Profile::Release, workspace, caller)?;
+    command::run(&mut program(name, arguments, workspace, caller))
 }
 
 /// Runs a benchmark of the tests' crate.

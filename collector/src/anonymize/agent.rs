@@ -8,6 +8,7 @@
 //! A word that a trace touches is left out. In a comment that holds a host, a URL or an address, only
 //! products that [`useragent::is_product`] knows stay: the rest of such a comment tells of its host.
 
+mod known;
 mod rebuilt;
 mod words;
 
@@ -15,6 +16,7 @@ use zeroize::Zeroize;
 
 use super::traces;
 use crate::inspect::useragent;
+pub use known::Agents;
 pub use rebuilt::LONGEST;
 use rebuilt::Rebuilt;
 use words::{Said, Token};

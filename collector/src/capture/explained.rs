@@ -31,7 +31,7 @@ impl Form for Explain {
     type Item = String;
 
     /// Empty for a flow that is not asked for.
-    fn form(&self, _: &Recorder, record: Record) -> String {
+    fn form(&self, _: &mut Recorder, record: Record) -> String {
         if !self.wants(&record) {
             return String::new();
         }

@@ -19,7 +19,7 @@ pub struct Publish(pub Level);
 impl Form for Publish {
     type Item = Entered;
 
-    fn form(&self, recorder: &Recorder, record: Record) -> Entered {
+    fn form(&self, recorder: &mut Recorder, record: Record) -> Entered {
         recorder.publish(&record, self.0, WallClock::default())
     }
 }

@@ -48,7 +48,7 @@ pub trait Form: Clone + Send {
     /// What leaves.
     type Item: Send;
     /// Forms `record`; `recorder` knows places and what may be published.
-    fn form(&self, recorder: &Recorder, record: Record) -> Self::Item;
+    fn form(&self, recorder: &mut Recorder, record: Record) -> Self::Item;
 }
 
 /// Takes formed records, in an order that depends on the captures alone.

@@ -160,7 +160,7 @@ pub struct Unprotect;
 impl Form for Unprotect {
     type Item = String;
 
-    fn form(&self, recorder: &Recorder, record: Record) -> String {
+    fn form(&self, recorder: &mut Recorder, record: Record) -> String {
         let places = recorder.places(&record);
         Unprotected::of(&record, &places, WallClock::default()).line()
     }

@@ -4,7 +4,7 @@ use collector_common::{event::SampleHeader, expiry::End, flow::Flow, schema::Lev
 
 use super::{SampleLimits, WallClock, samples::Samples};
 use crate::{
-    anonymize::anonymize,
+    anonymize::{agent::Agents, anonymize},
     inspect::{Method, systems::by_system},
     locate::{Places, Surroundings},
     record::Record,
@@ -15,6 +15,7 @@ use crate::{
 pub struct Recorder {
     samples: Samples,
     surroundings: Surroundings,
+    agents: Agents,
 }
 
 impl Recorder {
@@ -24,6 +25,7 @@ impl Recorder {
         Self {
             samples: Samples::new(limits, now),
             surroundings,
+            agents: Agents::default(),
         }
     }
 
@@ -57,12 +59,13 @@ impl Recorder {
 
     /// `record` as the spool takes it at `level`.
     #[must_use]
-    pub fn publish(&self, record: &Record, level: Level, clock: WallClock) -> Entered {
+    pub fn publish(&mut self, record: &Record, level: Level, clock: WallClock) -> Entered {
         let minutes = clock
             .utc(record.flow.entry.since)
             .as_second()
             .div_euclid(60);
-        anonymize(record, &self.places(record), level, minutes)
+        let places = self.places(record);
+        anonymize(record, &places, level, minutes, &mut self.agents)
     }
 
     /// From now on, this is known of addresses.

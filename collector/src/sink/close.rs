@@ -8,7 +8,9 @@ use std::{
     path::Path,
 };
 
-use collector_common::schema::{CountersLine, Country, Header, Hour, Label, Line, Start, Traits};
+use collector_common::schema::{
+    CountersLine, Country, Header, Hour, Label, Level, Line, Start, Traits,
+};
 use hashbrown::HashMap;
 use jiff::Timestamp;
 

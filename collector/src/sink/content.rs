@@ -74,14 +74,14 @@ struct Reading {
     content: Content,
     /// Kinds that are known, with their places.
     known: HashMap<Kind, u32>,
-    /// What the numbers of this commit stand for.
+    /// What numbers stand for.
     numbers: Vec<u32>,
 }
 
 impl Reading {
     fn take(&mut self, line: SpoolLine) -> Option<()> {
         match line {
-            SpoolLine::Row(mut row, _) => {
+            SpoolLine::Row(mut row) => {
                 row.kind = *self.numbers.get(row.kind as usize)?;
                 self.content.rows.push(row);
                 Some(())
@@ -111,14 +111,16 @@ impl Reading {
             Entry::Totals(totals) => {
                 content.before.get_or_insert(totals.counters);
                 content.after = totals.counters;
-                self.numbers.clear();
             }
         }
         Some(())
     }
 
-    /// In a commit, kinds are numbered from 0.
+    /// Kinds are numbered from 0, and again from there when there were too many.
     fn name(&mut self, number: u32, kind: Kind) -> Option<()> {
+        if number == 0 {
+            self.numbers.clear();
+        }
         if number as usize != self.numbers.len() {
             return None;
         }

@@ -1,8 +1,9 @@
 //! What a spool holds: the records before they are fit for publishing. Exact and with ids, never
 //! with an address or a name.
 //!
-//! A commit is text: kinds of flows, numbered as they are first met; flows as arrays of numbers
-//! that begin with their kind's; counters of flows that get no line; at its end, the sums so far.
+//! A commit is text: kinds of flows that the spool did not have yet, numbered; flows as arrays of numbers
+//! that begin with their kind's; counters of flows that get no line; the ids of all of them; at its
+//! end, the sums so far.
 
 use std::{borrow::Cow, str::FromStr};
 
@@ -101,7 +102,7 @@ pub struct Entered {
 /// A flow that gets a line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Row {
-    /// Number of its kind in the commit.
+    /// Number of its kind.
     pub(super) kind: u32,
     /// Minutes since the epoch.
     pub(super) start: i64,
@@ -123,8 +124,8 @@ impl Row {
         }
     }
 
-    /// Appends it as one line, with its record's id where it has one.
-    pub(super) fn push(&self, id: Option<SpoolId>, text: &mut String) {
+    /// Appends it as one line.
+    pub(super) fn push(&self, text: &mut String) {
         let mut digits = itoa::Buffer::new();
         text.push('[');
         text.push_str(digits.format(self.kind));
@@ -134,17 +135,11 @@ impl Row {
             text.push(',');
             text.push_str(digits.format(number));
         }
-        if let Some(id) = id {
-            text.push(',');
-            text.push_str(digits.format(id.flow));
-            text.push(',');
-            text.push_str(digits.format(id.part));
-        }
         text.push_str("]\n");
     }
 
     /// From a line; `None` where it is none.
-    pub(super) fn parse(line: &str) -> Option<(Self, Option<SpoolId>)> {
+    pub(super) fn parse(line: &str) -> Option<Self> {
         fn next<T: FromStr>(fields: &mut std::str::Split<'_, char>) -> Option<T> {
             fields.next()?.parse().ok()
         }
@@ -156,14 +151,7 @@ impl Row {
             bytes: next(&mut fields)?,
             duration_ms: next(&mut fields)?,
         };
-        let id = match fields.next() {
-            None => None,
-            Some(flow) => Some(SpoolId {
-                flow: flow.parse().ok()?,
-                part: next(&mut fields)?,
-            }),
-        };
-        fields.next().is_none().then_some((row, id))
+        fields.next().is_none().then_some(row)
     }
 }
 
@@ -173,7 +161,7 @@ impl Row {
 pub(super) enum Entry {
     /// First line of the closed file.
     Header(Header),
-    /// Rows and counts that follow in this commit name it by `number`.
+    /// Rows and counts that follow name it by `number`, until a kind is 0 again.
     Kind {
         number: u32,
         #[serde(flatten)]
@@ -195,7 +183,7 @@ pub(super) enum Entry {
         #[serde(flatten)]
         histograms: super::days::Histograms,
     },
-    /// Records of these.
+    /// Of all records of the commit.
     Ids(Ids),
     /// Ends a commit.
     Totals(Totals),
@@ -211,13 +199,12 @@ pub struct Ids {
 }
 
 impl Ids {
-    /// Of `ids`, in any order.
+    /// Of `ids`, in their order.
     #[must_use]
-    pub fn of(mut ids: Vec<SpoolId>) -> Self {
-        ids.sort_unstable();
+    pub fn of(ids: &[SpoolId]) -> Self {
         let mut packed = Self::default();
         for id in ids {
-            packed.push(id);
+            packed.push(*id);
         }
         packed
     }
@@ -325,13 +312,13 @@ mod tests {
     fn ids_that_follow_each_other_are_one_range() {
         let first = |flow| SpoolId { flow, part: 0 };
         let cut = SpoolId { flow: 2, part: 1 };
-        let ids = Ids::of(vec![first(3), first(1), cut, first(2), first(9)]);
+        let ids = Ids::of(&[first(1), first(2), cut, first(3), first(9)]);
         assert_eq!(ids.ranges(), [(1, 3), (9, 9)]);
         assert_eq!(ids.parts(), [cut]);
     }
 
     #[test]
-    fn a_row_comes_back_with_and_without_its_id() {
+    fn a_row_comes_back_and_what_is_none_does_not() {
         let row = Row {
             kind: 3,
             start: 29_912_345,
@@ -339,18 +326,10 @@ mod tests {
             bytes: u64::MAX,
             duration_ms: 0,
         };
-        for id in [None, Some(SpoolId { flow: 8, part: 1 })] {
-            let mut text = String::new();
-            row.push(id, &mut text);
-            assert_eq!(Row::parse(text.trim_end()), Some((row, id)));
-        }
-        for bad in [
-            "[]",
-            "[1,2,3,4]",
-            "[1,2,3,4,5,6]",
-            "[1,2,3,4,5,6,7,8]",
-            "[1,2,3,4,x]",
-        ] {
+        let mut text = String::new();
+        row.push(&mut text);
+        assert_eq!(Row::parse(text.trim_end()), Some(row));
+        for bad in ["[]", "[1,2,3,4]", "[1,2,3,4,5,6]", "[1,2,3,4,x]"] {
             assert_eq!(Row::parse(bad), None, "{bad}");
         }
     }

@@ -11,11 +11,9 @@ const MAX_TEXT: u64 = 256 << 20;
 
 /// One frame with a checksum.
 pub(crate) fn encode(text: &[u8], level: i32) -> io::Result<Vec<u8>> {
-    let mut encoder = zstd::Encoder::new(Vec::new(), level)?;
-    encoder.include_checksum(true)?;
-    encoder.set_pledged_src_size(Some(text.len() as u64))?;
-    encoder.write_all(text)?;
-    encoder.finish()
+    let mut compressor = zstd::bulk::Compressor::new(level)?;
+    compressor.include_checksum(true)?;
+    compressor.compress(text)
 }
 
 /// One frame with a checksum, of what `write` writes, to `out`.

@@ -283,13 +283,18 @@ impl Sink {
     /// Opens the next spool and closes this one, and those that could not be closed before.
     ///
     /// # Errors
-    /// The next spool can't be made: then nothing has changed. Or a spool can't be closed: the
-    /// next call tries again.
+    /// What waits can't be written, or the next spool can't be made: then nothing has changed. Or a
+    /// spool can't be closed: the next call tries again.
     pub fn rotate(&mut self, now: Moment) -> Result<(), SinkError> {
+        // It names kinds that this spool was told.
+        if !self.queue.is_empty() {
+            self.flush()?;
+        }
         let mut carried = self.recent[0].clone();
         carried.append(self.recent[1].clone());
         let next = new_spool(&self.config, &self.told, carried, now, &mut *self.disk)?;
         let before = std::mem::replace(&mut self.spool, next);
+        self.queue.forget_kinds();
         self.outdated = false;
         self.to_close.push(before.id);
         self.close_old(now.utc, After::NextFile)

@@ -14,6 +14,8 @@ use crate::process::on_clean_stack;
 
 /// What a kind costs in memory while its records wait.
 const KIND_BYTES: usize = 2 * size_of::<Kind>();
+/// Most kinds that are held: with so many, few come again.
+const MOST_KINDS: usize = 1 << 14;
 /// What an id costs.
 const ID_BYTES: usize = size_of::<SpoolId>();
 
@@ -29,13 +31,14 @@ pub(super) struct Queue {
     /// Text in `packed`.
     packed_text: usize,
     text: String,
-    /// Their numbers in this commit.
+    /// Their numbers in the spool: a kind is told once.
     kinds: HashMap<Box<Kind>, u32>,
+    /// Of these, told by the commit to come.
+    new_kinds: usize,
     counted: BTreeMap<(u32, i64), Size>,
     sizes: BTreeMap<(Leg, i64), Histograms>,
     records: usize,
     ids: Vec<SpoolId>,
-    counted_ids: Vec<SpoolId>,
 }
 
 impl Queue {
@@ -53,7 +56,7 @@ impl Queue {
                 bytes: size.sum.bytes,
                 duration_ms: size.duration_ms,
             };
-            row.push(id, &mut self.text);
+            row.push(&mut self.text);
             if self.text.len() >= PACK {
                 self.pack();
             }
@@ -61,7 +64,6 @@ impl Queue {
             self.counted.entry((kind, start)).or_default().add(size);
             let sizes = self.sizes.entry((leg, day_of(start))).or_default();
             sizes.count(size);
-            self.counted_ids.extend(id);
         }
     }
 
@@ -69,10 +71,11 @@ impl Queue {
         if let Some(number) = self.kinds.get(&kind) {
             return *number;
         }
-        // A commit holds fewer: each costs more than a byte of the queue.
+        // A commit adds fewer than 2^31: each costs more than a byte of the queue.
         let number = self.kinds.len() as u32;
         let entry = Entry::Kind { number, kind };
         push_json(&mut self.text, &entry);
+        self.new_kinds += 1;
         if let Entry::Kind { kind, .. } = entry {
             // It waits for as long as the disk takes nothing, and was made where addresses lay.
             let kept = on_clean_stack(|| Box::new(kind.clone()));
@@ -84,8 +87,8 @@ impl Queue {
     /// Memory it takes, about.
     pub(super) fn bytes(&self) -> usize {
         let counted = self.counted.len() * 2 * size_of::<Size>();
-        let ids = (self.ids.len() + self.counted_ids.len()) * ID_BYTES;
-        self.packed.len() + self.text.len() + self.kinds.len() * KIND_BYTES + counted + ids
+        let ids = self.ids.len() * ID_BYTES;
+        self.packed.len() + self.text.len() + self.new_kinds * KIND_BYTES + counted + ids
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -93,7 +96,7 @@ impl Queue {
     }
 
     /// Frames that end with `totals`, and how much text is in them.
-    pub(super) fn frames(&self, totals: &Totals) -> io::Result<(Vec<u8>, u64)> {
+    pub(super) fn frames(&mut self, totals: &Totals) -> io::Result<(Vec<u8>, u64)> {
         let mut text = self.text.clone();
         for ((kind, start), size) in &self.counted {
             let (kind, start, size) = (*kind, *start, *size);
@@ -110,7 +113,8 @@ impl Queue {
                 },
             );
         }
-        let ids = Ids::of(self.counted_ids.clone());
+        self.ids.sort_unstable();
+        let ids = Ids::of(&self.ids);
         if !ids.is_empty() {
             push_json(&mut text, &Entry::Ids(ids));
         }
@@ -129,8 +133,18 @@ impl Queue {
         }
     }
 
-    /// Empties it; gives the ids of what it held.
+    /// Empties it, since the spool has what it held; gives the ids of that.
     pub(super) fn take_ids(&mut self) -> Ids {
-        Ids::of(std::mem::take(self).ids)
+        let mut written = std::mem::take(self);
+        if written.kinds.len() < MOST_KINDS {
+            self.kinds = written.kinds;
+        }
+        written.ids.sort_unstable();
+        Ids::of(&written.ids)
+    }
+
+    /// Another spool follows; nothing waits.
+    pub(super) fn forget_kinds(&mut self) {
+        self.kinds = HashMap::new();
     }
 }

@@ -32,8 +32,7 @@ pub struct Recovered {
     pub(super) readable: Vec<FileId>,
     ids: BTreeMap<Lineage, IdSet>,
     /// Of the commit that is being read.
-    open_ids: Vec<SpoolId>,
-    open_counted: Ids,
+    open_ids: Ids,
     last_commits: Vec<(u64, Lineage, Ids)>,
 }
 
@@ -70,17 +69,16 @@ impl Recovered {
     /// Takes up one line; a totals line says whose the ids before it are.
     fn take(&mut self, line: &SpoolLine) {
         match line {
-            SpoolLine::Row(_, id) => self.open_ids.extend(id),
+            SpoolLine::Row(_) => {}
             SpoolLine::Entry(entry) => self.take_entry(entry),
         }
     }
 
     fn take_entry(&mut self, entry: &Entry) {
         match entry {
-            Entry::Ids(ids) => self.open_counted.append(ids.clone()),
+            Entry::Ids(ids) => self.open_ids.append(ids.clone()),
             Entry::Totals(totals) => {
-                let mut ids = Ids::of(std::mem::take(&mut self.open_ids));
-                ids.append(std::mem::take(&mut self.open_counted));
+                let mut ids = std::mem::take(&mut self.open_ids);
                 ids.append(totals.carried.clone());
                 self.ids.entry(totals.lineage).or_default().insert(&ids);
                 self.keep_commit((totals.commit, totals.lineage, ids));
@@ -151,14 +149,14 @@ pub(super) fn files(folder: &Path, node: &Node, kind: FileKind) -> Result<Vec<Fi
 
 /// A line of a spool.
 pub(super) enum SpoolLine {
-    Row(Row, Option<SpoolId>),
+    Row(Row),
     Entry(Box<Entry>),
 }
 
 impl SpoolLine {
     fn parse(line: &str) -> Option<Self> {
         match Row::parse(line) {
-            Some((row, id)) => Some(Self::Row(row, id)),
+            Some(row) => Some(Self::Row(row)),
             None => serde_json::from_str(line)
                 .ok()
                 .map(Box::new)
@@ -189,31 +187,32 @@ pub(super) fn each_line(
     File::open(path)
         .and_then(|file| file.take(MAX_FILE).read_to_end(&mut bytes))
         .map_err(wrong)?;
-    let whole = whole_commits(&bytes).ok_or_else(strange)?;
-    let (commits, torn) = bytes.split_at(whole);
-    for text in Frames::new(commits) {
-        for line in text.lines() {
-            SpoolLine::parse(line)
-                .and_then(&mut take)
-                .ok_or_else(strange)?;
-        }
-    }
-    Ok(torn.len() as u64)
+    each_commit(&bytes, |text| {
+        let mut lines = text.lines().map(SpoolLine::parse);
+        lines.try_for_each(|line| line.and_then(&mut take))
+    })
+    .ok_or_else(strange)
 }
 
-/// Length of the complete commits at the begin of `bytes`; `None` where these are no spool's.
-fn whole_commits(bytes: &[u8]) -> Option<usize> {
+/// Hands the texts of each complete commit to `take`; gives the length of what is behind the last.
+/// `None` where these bytes are no spool's, or `take` says so.
+fn each_commit(bytes: &[u8], mut take: impl FnMut(&str) -> Option<()>) -> Option<u64> {
     let mut frames = Frames::new(bytes);
-    let mut whole = 0;
+    let mut torn = frames.torn();
+    let mut commit = Vec::new();
     while let Some(text) = frames.next() {
         let last = text.lines().next_back()?;
-        if last.starts_with(TOTALS) {
-            whole = bytes.len() - frames.torn() as usize;
-        } else {
+        let is_end = last.starts_with(TOTALS);
+        if !is_end {
             SpoolLine::parse(last)?;
         }
+        commit.push(text);
+        if is_end {
+            commit.drain(..).try_for_each(|text| take(&text))?;
+            torn = frames.torn();
+        }
     }
-    Some(whole)
+    Some(torn)
 }
 
 /// Ids by which records are found.

@@ -249,11 +249,65 @@ fn a_committed_spool_is_readable_by_every_zstd_reader_and_ends_with_sums() {
     let text = zstd::decode_all(File::open(path_of(folder.path(), ".open")).unwrap()).unwrap();
     let lines: Vec<&str> = str::from_utf8(&text).unwrap().lines().collect();
     assert!(lines[0].starts_with(r#"{"type":"header","#));
-    assert_eq!(Row::parse(lines[3]).unwrap().1, Some(id(1)));
+    assert!(Row::parse(lines[3]).is_some());
+    let is_ids = |line: &&str| line.starts_with(r#"{"type":"ids","ranges":[[1,2]]"#);
+    assert_eq!(lines.iter().filter(|line| is_ids(line)).count(), 1);
     let Ok(Entry::Totals(totals)) = serde_json::from_str(lines.last().unwrap()) else {
         panic!("totals end a frame");
     };
     assert_eq!((totals.written.flows, totals.written.packets), (2, 20));
+}
+
+#[test]
+fn a_spool_is_told_each_kind_once_and_the_next_one_anew() {
+    let folder = TempDir::new().unwrap();
+    let (mut sink, _) = open(config(folder.path()));
+    let kinds = || {
+        let spool = File::open(path_of(folder.path(), "00.ndjson.zst.open")).unwrap();
+        let text = String::from_utf8(zstd::decode_all(spool).unwrap()).unwrap();
+        text.matches(r#"{"type":"kind""#).count()
+    };
+    for flow in 0..4 {
+        sink.write(Some(id(flow)), record(flow % 2 == 0));
+        commit(&mut sink);
+        assert_eq!(kinds(), 2.min(flow as usize + 1));
+    }
+    sink.write(Some(id(4)), record(false));
+    sink.rotate(moment(3600)).unwrap();
+    assert_eq!(kinds(), 0);
+    sink.write(Some(id(5)), record(false));
+    commit(&mut sink);
+    assert_eq!(kinds(), 1);
+    sink.close(moment(3601).utc).unwrap();
+    let lines = closed_lines(folder.path());
+    assert_eq!((flows(&lines), statistics(&lines).flows), (4, 6));
+}
+
+#[test]
+fn of_too_many_kinds_each_record_keeps_its_own() {
+    let folder = TempDir::new().unwrap();
+    let mut config = config(folder.path());
+    config.header.level = Level::Thesis;
+    let (mut sink, _) = open(config);
+    for port in (0..40_000_u16).chain(0..100) {
+        let mut record = record(false);
+        record.kind.traits.destination_port = Some(Port::Number(port));
+        sink.write(Some(id(port.into())), record);
+        if port % 5000 == 0 {
+            commit(&mut sink);
+        }
+    }
+    sink.close(moment(1).utc).unwrap();
+    let mut told = vec![0; 40_000];
+    for line in closed_lines(folder.path()) {
+        if let Line::Flow(flow) = line
+            && let Some(Port::Number(port)) = flow.traits.destination_port
+        {
+            told[usize::from(port)] += 1;
+        }
+    }
+    let twice = told.iter().filter(|count| **count == 2).count();
+    assert_eq!((twice, told.iter().sum::<u32>()), (100, 40_100));
 }
 
 #[test]
@@ -351,7 +405,7 @@ fn beyond_the_queue_records_are_counted_as_unwritten() {
     let folder = TempDir::new().unwrap();
     let disk = SmallDisk::with_room(1 << 20);
     let mut config = config(folder.path());
-    config.limits.queue = 4000;
+    config.limits.queue = 3000;
     let (mut sink, _) = Sink::open(config, Box::new(disk.clone()), moment(0)).unwrap();
     disk.set_room(0);
     assert!(sink.commit(Outside::default()).is_ok(), "nothing to write");
@@ -449,9 +503,10 @@ fn the_files_of_a_replay_stay_however_old_or_many_and_no_room_is_taken_for_them(
     disk.set_room(1000);
     sink.write(Some(id(1)), record(false));
     assert!(sink.commit(Outside::default()).is_err());
+    disk.set_room(1 << 30);
     sink.rotate(moment(300 * 86_400)).unwrap();
     assert_eq!(sink.removed(), retention::Removed::default());
-    assert_eq!(flows(&closed_lines(folder.path())), 3);
+    assert_eq!(flows(&closed_lines(folder.path())), 4);
 }
 
 proptest! {

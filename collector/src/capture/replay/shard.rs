@@ -198,7 +198,7 @@ impl<F: Form> Records for Forming<F> {
         self.formed.push(Formed {
             label: record.inspection.label,
             tally: counts[0].plus(counts[1]),
-            item: self.form.form(&self.recorder, record),
+            item: self.form.form(&mut self.recorder, record),
         });
     }
 
