@@ -37,6 +37,7 @@ pub(crate) const PEERS: &[Package] = &[
     package("openssh-server", "SSH server"),
     package("openssh-client", "SSH client"),
     package("dnsmasq-base", "DNS server"),
+    package("unbound", "resolver that recurses"),
     package("iperf3", "TCP and UDP with segmentation offload"),
     package("python3", "runs the SMTP server"),
     package("python3-aiosmtpd", "SMTP server with STARTTLS"),

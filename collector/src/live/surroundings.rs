@@ -38,11 +38,15 @@ impl Lookout {
     /// # Errors
     /// No thread can be had.
     pub fn begin(sources: Sources) -> io::Result<Self> {
+        Self::looking(sources, EVERY)
+    }
+
+    fn looking(sources: Sources, every: Duration) -> io::Result<Self> {
         let (tell, news) = channel();
         let (stop, stopped) = channel();
         thread::Builder::new()
             .name("surroundings".to_owned())
-            .spawn(move || look(sources, &tell, &stopped))?;
+            .spawn(move || look(sources, every, &tell, &stopped))?;
         Ok(Self { news, _stop: stop })
     }
 
@@ -65,13 +69,13 @@ impl Lookout {
     }
 }
 
-fn look(mut sources: Sources, tell: &Sender<News>, stopped: &Receiver<()>) {
+fn look(mut sources: Sources, every: Duration, tell: &Sender<News>, stopped: &Receiver<()>) {
     let mut news = News {
         surroundings: None,
         consensus: sources.legs.status(),
     };
     while tell.send(news).is_ok() {
-        match stopped.recv_timeout(EVERY) {
+        match stopped.recv_timeout(every) {
             Err(RecvTimeoutError::Timeout) => {}
             Ok(()) | Err(RecvTimeoutError::Disconnected) => return,
         }
@@ -79,5 +83,60 @@ fn look(mut sources: Sources, tell: &Sender<News>, stopped: &Receiver<()>) {
             surroundings: sources.refresh(Timestamp::now()),
             consensus: sources.legs.status(),
         };
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{fs, time::Instant};
+
+    use collector_common::{key::Address, schema::Country};
+
+    use super::*;
+    use crate::locate::{
+        country::{self, Files},
+        leg::{Config, Host},
+    };
+
+    const LOOK: Duration = Duration::from_millis(10);
+
+    fn sources(geoip: &std::path::Path) -> Sources {
+        let files = Files {
+            geoip: Some(geoip.to_owned()),
+            ..Files::default()
+        };
+        Sources {
+            places: country::Source::open(files).unwrap(),
+            legs: leg::Source::open(Config::new(Host::Told(Vec::new())), Timestamp::now()).unwrap(),
+        }
+    }
+
+    fn heard(lookout: &Lookout) -> Country {
+        let end = Instant::now() + Duration::from_secs(30);
+        while Instant::now() < end {
+            let news = lookout.news().and_then(|news| news.surroundings);
+            if let Some(surroundings) = news {
+                let address = Address::v4([1, 0, 0, 9]);
+                return surroundings.countries.lookup(&address, 4).country;
+            }
+            thread::sleep(LOOK);
+        }
+        panic!("nothing new within half a minute");
+    }
+
+    #[test]
+    fn changed_country_data_is_heard_of_and_damaged_data_is_not() {
+        let folder = tempfile::tempdir().unwrap();
+        let geoip = folder.path().join("geoip");
+        fs::write(&geoip, "16777216,16777471,AU\n").unwrap();
+        let lookout = Lookout::looking(sources(&geoip), LOOK).unwrap();
+        fs::write(&geoip, "16777216,16777471,CN\n").unwrap();
+        assert_eq!(heard(&lookout).to_string(), "CN");
+        fs::write(&geoip, "no country data\n").unwrap();
+        thread::sleep(20 * LOOK);
+        let news = lookout.news().expect("it looks on");
+        assert!(news.surroundings.is_none());
+        fs::write(&geoip, "16777216,16777471,JP\n").unwrap();
+        assert_eq!(heard(&lookout).to_string(), "JP");
     }
 }

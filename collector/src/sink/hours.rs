@@ -202,3 +202,110 @@ impl Hours {
         lines
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sink::tests::record;
+
+    const K: u64 = 20;
+    const HOUR: i64 = 60;
+
+    fn kind(leg: Leg, relay: Option<&str>) -> Kind {
+        let mut kind = record(false).kind;
+        kind.traits.leg = leg;
+        kind.relay = relay.map(|name| name.parse().unwrap());
+        kind
+    }
+
+    fn flows(flows: u64) -> Size {
+        let sum = Sum {
+            flows,
+            packets: 10 * flows,
+            bytes: 100 * flows,
+        };
+        Size {
+            sum,
+            duration_ms: 7 * flows,
+        }
+    }
+
+    /// Leg, relay and flows of each line, in order.
+    fn told(hours: &Hours) -> Vec<(String, Leg, Option<String>, u64)> {
+        let lines = hours.lines(K).into_iter();
+        lines
+            .filter_map(|line| {
+                let (relay, line) = match line {
+                    Line::Statistics(line) => (None, line),
+                    Line::RelayStatistics(line) => (Some(line.relay.to_string()), line.statistics),
+                    _ => return None,
+                };
+                let hour = line.hour.start().strftime("%H").to_string();
+                Some((hour, line.leg, relay, line.all.flows))
+            })
+            .collect()
+    }
+
+    #[test]
+    fn a_legs_hour_of_few_flows_is_in_its_next_line_and_the_last_goes_to_the_next_file() {
+        let mut hours = Hours::default();
+        for (hour, count) in [(0, 30), (1, 5), (2, 25), (3, 4)] {
+            hours.count(&kind(Leg::Exit, None), hour * HOUR, flows(count));
+        }
+        let left = hours.carry(Carried::default(), K);
+        let line = |hour: &str, flows| (hour.to_owned(), Leg::Exit, None, flows);
+        assert_eq!(told(&hours), [line("00", 30), line("02", 30)]);
+        let mut next = Hours::default();
+        next.count(&kind(Leg::Exit, None), 4 * HOUR, flows(16));
+        assert!(next.carry(left, K).is_empty());
+        assert_eq!(told(&next), [line("04", 20)]);
+    }
+
+    #[test]
+    fn what_is_left_at_the_end_is_of_another_leg_so_that_sums_agree() {
+        let mut hours = Hours::default();
+        hours.count(&kind(Leg::Exit, None), 0, flows(40));
+        hours.count(&kind(Leg::Dns, None), 0, flows(3));
+        hours.count(&kind(Leg::Local, None), 0, flows(2));
+        let left = hours.carry(Carried::default(), K);
+        hours.settle(left, Start::from_minutes(0).hour());
+        let line = |leg, flows| ("00".to_owned(), leg, None, flows);
+        assert_eq!(told(&hours), [line(Leg::Exit, 40), line(Leg::Other, 5)]);
+    }
+
+    #[test]
+    fn relays_are_told_each_and_in_sum_and_none_where_one_has_too_few() {
+        let mut hours = Hours::default();
+        for (hour, relay, count) in [(0, "a", 30), (0, "b", 50), (1, "a", 3), (1, "b", 60)] {
+            let kind = kind(Leg::Exit, Some(relay));
+            hours.count(&kind, hour * HOUR, flows(count));
+        }
+        assert!(!hours.carry(Carried::default(), K).is_empty());
+        let line = |hour: &str, relay: Option<&str>, flows| {
+            (hour.to_owned(), Leg::Exit, relay.map(str::to_owned), flows)
+        };
+        assert_eq!(
+            told(&hours),
+            [
+                line("00", None, 80),
+                line("00", Some("a"), 30),
+                line("00", Some("b"), 50),
+                line("01", None, 63),
+            ]
+        );
+    }
+
+    #[test]
+    fn a_line_tells_means_guesses_and_countries() {
+        let mut hours = Hours::default();
+        let mut guess = kind(Leg::Exit, None);
+        guess.traits.guessed = true;
+        hours.count(&kind(Leg::Exit, None), 0, flows(30));
+        hours.count(&guess, 0, flows(10));
+        let Some(Line::Statistics(line)) = hours.lines(K).pop() else {
+            panic!("a line");
+        };
+        assert_eq!((line.guessed, line.mean_duration_ms), (10, 7));
+        assert_eq!((line.source_countries, line.destination_countries), (1, 1));
+    }
+}

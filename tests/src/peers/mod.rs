@@ -7,6 +7,7 @@ mod iperf;
 mod nginx;
 mod smtp;
 mod sshd;
+mod unbound;
 
 use std::{
     fs,
@@ -26,11 +27,12 @@ use tempfile::TempDir;
 
 pub use self::{
     certificate::Certificate,
-    dnsmasq::{dnsmasq, resolver},
+    dnsmasq::dnsmasq,
     iperf::iperf_server,
     nginx::{PAGES, Page, nginx},
     smtp::smtp_server,
     sshd::{CLIENT_KEY, sshd},
+    unbound::unbound,
 };
 use crate::netns::Namespace;
 

@@ -42,7 +42,7 @@ fn what_other_users_of_the_host_fetch_and_ask_is_no_exit_traffic() -> Result<()>
     }
     let scene = Scene::new()?;
     let upstream = scene.of_world(IpVersion::V4, 53);
-    let _resolver = peers::resolver(&scene.host, "daemon", RESOLVER, upstream)?;
+    let _resolver = peers::unbound(&scene.host, "daemon", RESOLVER, upstream)?;
     let (relay, download) = (
         scene.of_world(IpVersion::V4, 80),
         scene.of_world(IpVersion::V6, 80),
