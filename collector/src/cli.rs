@@ -50,6 +50,7 @@ const RUN_EXAMPLES: &str = "\
 Examples:
   collector run --iface eth0 --out /var/lib/collector
   collector run --iface eth0 --out /var/lib/collector --exclude 192.0.2.7:22
+  collector run --iface eth0 --out /var/lib/collector --privacy aggregate
   collector run --config /etc/collector.toml --payload none
 
 Every flag without its dashes is a key of the configuration file; flags win, exclusions add up.
@@ -89,16 +90,15 @@ Exit codes: 0 everything read, 1 a capture is damaged or something failed, 2 wro
 const AUDIT_EXAMPLES: &str = "\
 Examples:
   collector audit /var/lib/collector
-  collector audit day-relay-20261122-0000.ndjson.zst && cp day-relay-20261122-0000.ndjson.zst public/
+  collector audit day-relay-20261122-0000.ndjson.zst
   zstdcat flows-*.ndjson.zst | collector audit -
 
-To be run before a file leaves the machine. A fault is told as FILE:LINE: FIELD: WHAT, never with the
-value. Each line must be one that a meter writes at the level that the file's header names, to the
-letter: fields, words of lists, rounded numbers and times, shared by at least k flows, sorted; and
-no user agent may show an address, a host, a URL or a number of a device. Whether values that are all
-allowed point at somebody together is not judged.
-Of a folder, what a running meter works on is passed over, and any file that no meter writes is a
-fault. zstd or plain text.
+To be run before a file leaves the machine. A fault is told as FILE:LINE: FIELD: WHAT, never with
+the value. Each line must be one that a meter writes at the level that the file's header names, to
+the letter: fields, words of lists, rounded numbers and times, shared by at least k flows, sorted;
+no user agent may show an address, a host, a URL or a number of a device. Whether values that are
+all allowed point at somebody together is not judged. Of a folder, what a running meter works on
+is passed over, and any file that no meter writes is a fault. zstd or plain text.
 
 Exit codes: 0 no faults, 1 faults or a file that can't be read, 2 wrong usage.";
 
