@@ -156,10 +156,7 @@ fn ids_in(spool: &Path) -> Result<Vec<(u64, u64)>> {
     // A torn tail ends the lines.
     for line in BufReader::new(decoder).lines().map_while(Result::ok) {
         let line: Value = serde_json::from_str(&line)?;
-        if let Some(row) = line.as_array() {
-            let id = (number(row.get(5))?, number(row.get(6))?);
-            open.push(id);
-        } else if line["type"] == "ids" {
+        if line["type"] == "ids" {
             for range in pairs(&line["ranges"])? {
                 open.extend((range.0..=range.1).map(|flow| (flow, 0)));
             }
@@ -171,12 +168,9 @@ fn ids_in(spool: &Path) -> Result<Vec<(u64, u64)>> {
     Ok(ids)
 }
 
-fn number(value: Option<&Value>) -> Result<u64> {
-    value.and_then(Value::as_u64).context("not a number")
-}
-
 fn pairs(list: &Value) -> Result<Vec<(u64, u64)>> {
-    let pair = |pair: &Value| Ok((number(pair.get(0))?, number(pair.get(1))?));
+    let number = |value: &Value| value.as_u64().context("not a number");
+    let pair = |pair: &Value| Ok((number(&pair[0])?, number(&pair[1])?));
     list.as_array()
         .context("no list")?
         .iter()
