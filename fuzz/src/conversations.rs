@@ -64,7 +64,7 @@ struct Said;
 impl Form for Said {
     type Item = (&'static str, Draft);
 
-    fn form(&self, _: &Recorder, record: Record) -> Self::Item {
+    fn form(&self, _: &mut Recorder, record: Record) -> Self::Item {
         let opener = record.flow.entry.opener();
         let port = record.flow.key.port;
         let rounds = record
