@@ -82,9 +82,12 @@ pub(crate) fn run(arguments: &Arguments, caller: &Caller) -> Result<()> {
     sandbox.start_clients(&stop)?;
     introduce(arguments.seconds);
 
-    let mut tail = SpoolTail::new(&out);
-    let outcome = watch(agent, &mut tail, &stop, arguments.seconds);
-    show(&mut tail)?;
+    let mut shown = Shown {
+        tail: SpoolTail::new(&out),
+        kinds: table::Kinds::default(),
+    };
+    let outcome = watch(agent, &mut shown, &stop, arguments.seconds);
+    shown.more()?;
     // Made-up traffic: unlike real files these may be read without root.
     caller.own(&out)?;
     eprintln!("\nthe files stay in {}: zstdcat {0}/*.zst", out.display());
@@ -112,7 +115,7 @@ fn introduce(seconds: Option<u64>) {
     });
     eprintln!(
         "\nTwo network namespaces, a cable between them, HTTP, TLS and DNS over it; {end}.\n\
-         A line appears some seconds after a flow has ended.\n"
+         A line appears some seconds after a flow has ended, exact as in the spool; files tell less.\n"
     );
     println!("{}", table::heading());
 }
@@ -120,34 +123,43 @@ fn introduce(seconds: Option<u64>) {
 /// Shows records while the agent runs, then stops it.
 fn watch(
     mut agent: Agent,
-    tail: &mut SpoolTail,
+    shown: &mut Shown,
     stop: &AtomicBool,
     seconds: Option<u64>,
 ) -> Result<()> {
     let start = Instant::now();
     let over = |now: Instant| seconds.is_some_and(|limit| (now - start).as_secs() >= limit);
     while !stop.load(Ordering::Relaxed) && !over(Instant::now()) {
-        show(tail)?;
+        shown.more()?;
         if let Some(status) = agent.ended()? {
             bail!("the agent ended by itself with {status}; its message is above");
         }
         thread::sleep(POLL);
     }
     stop.store(true, Ordering::Relaxed); // the clients, too
-    let status = agent.stop(|| show(tail))?;
+    let status = agent.stop(|| shown.more())?;
     if !status.success() {
         bail!("the agent ended with {status}; its message is above");
     }
     Ok(())
 }
 
-fn show(tail: &mut SpoolTail) -> Result<()> {
-    for line in tail.lines()? {
-        if let Some(row) = table::row(&line) {
-            println!("{row}");
+/// What is shown of a spool.
+struct Shown {
+    tail: SpoolTail,
+    kinds: table::Kinds,
+}
+
+impl Shown {
+    /// Shows what has come.
+    fn more(&mut self) -> Result<()> {
+        for line in self.tail.lines()? {
+            if let Some(row) = self.kinds.row(&line) {
+                println!("{row}");
+            }
         }
+        Ok(())
     }
-    Ok(())
 }
 
 #[cfg(test)]

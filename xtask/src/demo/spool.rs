@@ -48,8 +48,10 @@ impl SpoolTail {
     fn look_for_spools(&mut self) -> io::Result<()> {
         for entry in fs::read_dir(&self.folder)? {
             let path = entry?.path();
-            let is_new = path.extension().is_some_and(|end| end == "open")
-                && !self.spools.contains_key(&path);
+            // What is kept of days that are not over ends alike.
+            let name = path.file_name().unwrap_or_default().to_string_lossy();
+            let is_spool = name.starts_with("flows") && name.ends_with(".open");
+            let is_new = is_spool && !self.spools.contains_key(&path);
             if is_new && let Ok(file) = File::open(&path) {
                 let rest = Vec::new();
                 self.spools.insert(path, Spool { file, rest });
