@@ -2,13 +2,7 @@
 //!
 //! Synchronous; time is an argument.
 
-use collector_common::{
-    event::SampleHeader,
-    expiry::End,
-    flow::Flow,
-    schema::{Header, Level},
-    wire::Tally,
-};
+use collector_common::{event::SampleHeader, expiry::End, flow::Flow, schema::Header, wire::Tally};
 use jiff::Timestamp;
 
 use crate::{
@@ -83,7 +77,6 @@ pub struct Pipeline<T: Tap> {
     recovered: Recovered,
     recorder: Recorder,
     clock: WallClock,
-    level: Level,
 }
 
 impl<T: Tap> Pipeline<T> {
@@ -93,7 +86,6 @@ impl<T: Tap> Pipeline<T> {
     /// As [`Sink::open`].
     pub fn new(config: PipelineConfig, tap: T) -> Result<Self, SinkError> {
         let now = config.clock.moment(config.now);
-        let level = config.sink.header.level;
         let (sink, recovered) = Sink::open(config.sink, config.disk, now)?;
         Ok(Self {
             tap,
@@ -101,7 +93,6 @@ impl<T: Tap> Pipeline<T> {
             recovered,
             recorder: Recorder::new(config.samples, config.surroundings, config.now),
             clock: config.clock,
-            level,
         })
     }
 
@@ -148,7 +139,8 @@ impl<T: Tap> Pipeline<T> {
     pub fn flow_ended(&mut self, flow: &Flow, counts: [Tally; 2], end: End) {
         let record = self.recorder.record(flow, counts, end);
         self.tap.record(&record);
-        let entered = self.recorder.publish(&record, self.level, self.clock);
+        let level = self.header().level;
+        let entered = self.recorder.publish(&record, level, self.clock);
         let id = RecordId::of(flow).into();
         self.sink.write(Some(id), entered);
     }

@@ -90,7 +90,6 @@ pub fn pipeline(folder: &Path) -> PipelineConfig {
             },
             lineage: Lineage::default(),
             write_failed: false,
-            dp: None,
             ends: false,
             limits: Limits::default(),
         },

@@ -4,7 +4,7 @@ use std::{
     collections::BTreeMap,
     fmt::Write as _,
     fs::{self, File},
-    io::{self, Read, Write as _},
+    io::{self, Read},
     path::{Path, PathBuf},
     process::ExitCode,
 };
@@ -212,10 +212,7 @@ impl Summary {
         } else {
             self.text()?
         };
-        match writeln!(io::stdout(), "{}", text.trim_end()) {
-            Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error.into()),
-            _ => Ok(()),
-        }
+        super::print(&text)
     }
 
     fn text(&self) -> Result<String, std::fmt::Error> {

@@ -8,7 +8,7 @@ mod run;
 mod status;
 
 use std::{
-    io::{self, IsTerminal},
+    io::{self, IsTerminal, Write},
     process::ExitCode,
 };
 
@@ -50,6 +50,14 @@ fn log_to_stderr(filter: &str) -> anyhow::Result<()> {
 fn fail(error: &anyhow::Error, code: u8) -> ExitCode {
     eprintln!("collector: {error:#}");
     ExitCode::from(code)
+}
+
+/// To standard output; a reader that has gone is no error.
+fn print(text: &str) -> anyhow::Result<()> {
+    match writeln!(io::stdout(), "{}", text.trim_end()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error.into()),
+        _ => Ok(()),
+    }
 }
 
 /// 0, or 1 with the reason printed.

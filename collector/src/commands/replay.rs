@@ -19,6 +19,7 @@ use tracing::{error, info, warn};
 
 use super::{USAGE, fail, finished};
 use crate::{
+    anonymize::noise::Dp,
     capture::{
         each::EachFolder,
         name::CaptureName,
@@ -75,7 +76,7 @@ impl Plan {
         };
         let mut sink = metering.sink(&surroundings, level)?;
         ensure!(
-            sink.dp.is_none() || !args.each,
+            sink.header.dp.is_none() || !args.each,
             "--dp and --each do not go together: each output would be a release of its own, with \
              the whole of epsilon; say one of them"
         );
@@ -163,8 +164,8 @@ fn play(plan: Plan, json: bool) -> anyhow::Result<()> {
     let total = plan.runs.iter().flat_map(|run| &run.captures);
     let progress = Progress::of(total.map(Source::size).sum());
     make_folder(&plan.sink.folder)?;
-    if let Some(dp) = plan.sink.dp {
-        info!("{}", dp.assumption());
+    if let Some(dp) = &plan.sink.header.dp {
+        info!("{}", Dp::of(dp)?.assumption());
     }
     let mut summary = Summary::default();
     for run in plan.runs {

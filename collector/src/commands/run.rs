@@ -7,7 +7,7 @@ use tracing::info;
 
 use super::{USAGE, fail, finished};
 use crate::{
-    anonymize::promise::promise,
+    anonymize::{noise::Dp, promise::promise},
     cli::Run,
     live::{self, Agent, Lookout, Options, Summary},
     locate::sources::Sources,
@@ -39,8 +39,8 @@ fn plan(run: Run) -> anyhow::Result<(Options, (PipelineConfig, Sources))> {
 fn meter(options: Options, (config, sources): (PipelineConfig, Sources)) -> anyhow::Result<()> {
     let run_root = options.run_root.clone();
     info!("{}", promise(&config.sink.header));
-    if let Some(dp) = &config.sink.dp {
-        info!("{}", dp.assumption());
+    if let Some(dp) = &config.sink.header.dp {
+        info!("{}", Dp::of(dp)?.assumption());
     }
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()

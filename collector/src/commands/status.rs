@@ -1,12 +1,8 @@
 //! `collector status`.
 
-use std::{
-    fmt::Write,
-    io::{self, Write as _},
-    process::ExitCode,
-};
+use std::{fmt::Write, process::ExitCode};
 
-use super::finished;
+use super::{finished, print};
 use crate::{
     cli,
     live::{ConsensusStatus, Instance, Interface, Status, ask, only_socket},
@@ -39,10 +35,7 @@ fn show(args: &cli::Status) -> anyhow::Result<()> {
     } else {
         table(&status)?
     };
-    match writeln!(io::stdout(), "{}", text.trim_end()) {
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => return Err(error.into()),
-        _ => {}
-    }
+    print(&text)?;
     anyhow::ensure!(
         status.balance.holds(),
         "the books do not hold: {} packets",

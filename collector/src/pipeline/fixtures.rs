@@ -43,7 +43,6 @@ pub(crate) fn config(folder: &Path) -> PipelineConfig {
             },
             lineage: Lineage(1),
             write_failed: false,
-            dp: None,
             ends: false,
             limits,
         },

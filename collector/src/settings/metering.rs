@@ -294,7 +294,6 @@ impl Metering {
             },
             lineage: Lineage::default(),
             ends: false,
-            dp: self.dp()?,
             write_failed: self.write_failed,
             limits: Limits {
                 spool_age,

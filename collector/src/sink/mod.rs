@@ -10,7 +10,6 @@ use std::{
     time::Duration,
 };
 
-use crate::anonymize::{budget::Budget, noise::Dp};
 use collector_common::{
     schema::{Counters, Geo, Header, Relay, Volume},
     wire::Tally,
@@ -43,6 +42,8 @@ use recover::Recovered;
 use retention::{Removed, Retention};
 use spool::Spool;
 use whole::WholeFile;
+
+use crate::anonymize::budget::Budget;
 
 /// A file could not be written, read, renamed or removed.
 #[derive(Debug, thiserror::Error)]
@@ -108,8 +109,6 @@ pub struct SinkConfig {
     pub lineage: Lineage,
     /// Failed flows get lines too, instead of counters.
     pub write_failed: bool,
-    /// Noise in the counts of days.
-    pub dp: Option<Dp>,
     /// Nobody goes on where this sink ends: days are told though they are not over.
     pub ends: bool,
     /// Bounds.
@@ -175,7 +174,7 @@ impl Sink {
     ) -> Result<(Self, Recovered), SinkError> {
         make_folder(&config.folder)?;
         let (folder, node) = (&config.folder, &config.node);
-        if config.dp.is_some() {
+        if config.header.dp.is_some() {
             Budget::new(folder, node).check()?;
         }
         for id in recover::files(folder, node, FileKind::Part)? {
@@ -399,10 +398,9 @@ impl Sink {
             let told = match closer.state.header.clone() {
                 // Counted at another level, days are told at that, though they may not be over.
                 Some(before) if !is_alike(&before, &self.config.header) => {
-                    let dp = before.dp.as_ref().and_then(Dp::of);
-                    closer.tell_days(&before, dp, i64::MAX)
+                    closer.tell_days(&before, i64::MAX)
                 }
-                _ => closer.tell_days(&self.config.header, self.config.dp, until),
+                _ => closer.tell_days(&self.config.header, until),
             };
             first = first.and(told.map(|dropped| self.dropped += dropped));
         }
@@ -417,7 +415,7 @@ impl Sink {
     /// file itself would tell that there were some.
     fn note_days(&mut self, now: Timestamp) -> Result<(), SinkError> {
         let today = day_of(now.as_second() / 60);
-        if self.config.dp.is_none() || self.config.ends || self.metered > today {
+        if self.config.header.dp.is_none() || self.config.ends || self.metered > today {
             return Ok(());
         }
         for day in self.metered..=today {

@@ -113,8 +113,7 @@ impl Queue {
                 },
             );
         }
-        self.ids.sort_unstable();
-        let ids = Ids::of(&self.ids);
+        let ids = self.packed_ids();
         if !ids.is_empty() {
             push_json(&mut text, &Entry::Ids(ids));
         }
@@ -137,10 +136,14 @@ impl Queue {
     pub(super) fn take_ids(&mut self) -> Ids {
         let mut written = std::mem::take(self);
         if written.kinds.len() < MOST_KINDS {
-            self.kinds = written.kinds;
+            self.kinds = std::mem::take(&mut written.kinds);
         }
-        written.ids.sort_unstable();
-        Ids::of(&written.ids)
+        written.packed_ids()
+    }
+
+    fn packed_ids(&mut self) -> Ids {
+        self.ids.sort_unstable();
+        Ids::of(&self.ids)
     }
 
     /// Another spool follows; nothing waits.

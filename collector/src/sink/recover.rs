@@ -136,12 +136,22 @@ pub fn scan(folder: &Path, node: &Node) -> Result<Recovered, SinkError> {
 
 /// Files of `node` of one kind, oldest first.
 pub(super) fn files(folder: &Path, node: &Node, kind: FileKind) -> Result<Vec<FileId>, SinkError> {
+    named(folder, |name| {
+        let (id, of) = FileId::parse(name, node)?;
+        (of == kind).then_some(id)
+    })
+}
+
+/// What `parse` makes of the names in `folder`, in order.
+pub(super) fn named<T: Ord>(
+    folder: &Path,
+    parse: impl Fn(&str) -> Option<T>,
+) -> Result<Vec<T>, SinkError> {
     let wrong = |error| SinkError::new("read", folder, error);
     let mut found = Vec::new();
     for entry in fs::read_dir(folder).map_err(wrong)? {
         let name = entry.map_err(wrong)?.file_name();
-        let parsed = name.to_str().and_then(|name| FileId::parse(name, node));
-        found.extend(parsed.filter(|(_, of)| *of == kind).map(|(id, _)| id));
+        found.extend(name.to_str().and_then(&parse));
     }
     found.sort_unstable();
     Ok(found)

@@ -6,13 +6,13 @@ use std::{
     time::Duration,
 };
 
-use jiff::{SignedDuration, Timestamp, tz::TimeZone};
+use jiff::{SignedDuration, Timestamp, civil::Date, tz::TimeZone};
 
 use super::{
     SinkError,
     disk::{Disk, Space},
     name::{FileId, FileKind, Node, parse_day},
-    recover::{files, path},
+    recover::{files, named, path},
 };
 
 /// Limits on closed files of one node; what passes them goes, oldest first.
@@ -121,19 +121,14 @@ fn flow_files(folder: &Path, node: &Node) -> Result<Vec<Stored>, SinkError> {
 
 /// Oldest first.
 fn day_files(folder: &Path, node: &Node) -> Result<Vec<Stored>, SinkError> {
-    let wrong = |error| SinkError::new("read", folder, error);
-    let mut days = Vec::new();
-    for entry in fs::read_dir(folder).map_err(wrong)? {
-        let entry = entry.map_err(wrong)?;
-        let name = entry.file_name();
-        let Some(day) = name.to_str().and_then(|name| parse_day(name, node)) else {
-            continue;
-        };
+    let days = named(folder, |name| {
+        Some((name.to_owned(), parse_day(name, node)?))
+    })?;
+    let stored = |(name, day): (String, Date)| {
         let start = day.to_zoned(TimeZone::UTC).map(|day| day.timestamp());
-        days.push(Stored::of(entry.path(), start.unwrap_or_default()));
-    }
-    days.sort_unstable_by(|one, other| one.path.cmp(&other.path));
-    Ok(days)
+        Stored::of(folder.join(name), start.unwrap_or_default())
+    };
+    Ok(days.into_iter().map(stored).collect())
 }
 
 impl Stored {

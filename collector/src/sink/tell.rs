@@ -1,7 +1,7 @@
 //! Days that are over, from the state to day files.
 
 use std::{
-    io::Write,
+    io::{self, Write},
     ops::RangeInclusive,
     path::{Path, PathBuf},
 };
@@ -28,14 +28,15 @@ use crate::anonymize::{
 impl Closer<'_> {
     /// Tells the days that are over before `until`, days since the epoch. Each after the other;
     /// with noise, periods as a whole. Gives the flows that may not be told.
-    pub(super) fn tell_days(
-        &mut self,
-        header: &Header,
-        dp: Option<Dp>,
-        until: i64,
-    ) -> Result<u64, SinkError> {
-        match dp {
-            Some(dp) => self.release(header, dp, until),
+    pub(super) fn tell_days(&mut self, header: &Header, until: i64) -> Result<u64, SinkError> {
+        match &header.dp {
+            Some(told) => {
+                let wrong = |error| io::Error::new(io::ErrorKind::InvalidData, error);
+                let dp = Dp::of(told).map_err(|error| {
+                    SinkError::new("release days of", self.folder, wrong(error))
+                })?;
+                self.release(header, dp, until)
+            }
             None => self.tell(header, until).map(|()| 0),
         }
     }

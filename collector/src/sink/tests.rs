@@ -95,7 +95,6 @@ fn config(folder: &Path) -> SinkConfig {
         header: header(),
         lineage: LINEAGE,
         write_failed: false,
-        dp: None,
         ends: true,
         limits: Limits {
             retention,

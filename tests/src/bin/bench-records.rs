@@ -196,7 +196,6 @@ fn config(folder: &Path, level: Level) -> Result<SinkConfig> {
         },
         lineage: Lineage::default(),
         write_failed: false,
-        dp: None,
         ends: true,
         limits: Limits {
             retention: Retention {

@@ -148,12 +148,15 @@ pub struct Dp {
 }
 
 impl Dp {
-    /// From what a file's header tells; `None` where that is none.
-    #[must_use]
-    pub fn of(told: &DifferentialPrivacy) -> Option<Self> {
-        Some(Self {
-            epsilon: told.epsilon.parse().ok()?,
-            bound: u32::try_from(told.bound).ok()?.try_into().ok()?,
+    /// From what a file's header tells.
+    ///
+    /// # Errors
+    /// That is none: then nothing may be told as if no noise had been asked for.
+    pub fn of(told: &DifferentialPrivacy) -> Result<Self, DpError> {
+        let bound = u32::try_from(told.bound).map_err(|_| DpError::Bound)?;
+        Ok(Self {
+            epsilon: told.epsilon.parse()?,
+            bound: bound.try_into()?,
             period: told.period,
         })
     }

@@ -1,10 +1,6 @@
 //! What a replay came to, for people and scripts.
 
-use std::{
-    collections::BTreeMap,
-    fmt::Write,
-    io::{self, Write as _},
-};
+use std::{collections::BTreeMap, fmt::Write};
 
 use anyhow::ensure;
 use collector_common::{books::Reason, wire::Tally};
@@ -76,10 +72,7 @@ impl Summary {
         } else {
             self.table()?
         };
-        match writeln!(io::stdout(), "{}", text.trim_end()) {
-            Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error.into()),
-            _ => Ok(()),
-        }
+        crate::commands::print(&text)
     }
 
     fn table(&self) -> Result<String, std::fmt::Error> {

@@ -1,6 +1,7 @@
 //! Noise in day files, from records to files.
 
 use super::*;
+use crate::anonymize::noise::Dp;
 
 const DP: &str = "epsilon=10,bound=1,period=day";
 
@@ -13,7 +14,6 @@ fn noisy(folder: &Path, dp: &str) -> SinkConfig {
             dp: Some(dp.describe()),
             ..header()
         },
-        dp: Some(dp),
         ends: false,
         ..config(folder)
     }
@@ -44,6 +44,20 @@ fn all(folder: &Path, name: &str) -> i64 {
         _ => None,
     });
     all.sum()
+}
+
+#[test]
+fn where_the_noise_that_was_asked_for_is_unreadable_no_day_is_told() {
+    let folder = TempDir::new().unwrap();
+    let mut config = noisy(folder.path(), DP);
+    config.ends = true;
+    if let Some(dp) = &mut config.header.dp {
+        dp.epsilon = "none".to_owned();
+    }
+    let (mut sink, _) = open(config);
+    write(&mut sink, 0, 30);
+    assert!(sink.close(moment(1).utc).is_err());
+    assert_eq!(day_names(folder.path()), Vec::<String>::new());
 }
 
 #[test]
