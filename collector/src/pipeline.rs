@@ -6,6 +6,7 @@ use collector_common::{event::SampleHeader, expiry::End, flow::Flow, schema::Hea
 use jiff::Timestamp;
 
 use crate::{
+    anomalies::{Detector, Ongoing, Sighting},
     locate::Surroundings,
     record::{Record, RecordId},
     sink::{
@@ -76,6 +77,7 @@ pub struct Pipeline<T: Tap> {
     sink: Sink,
     recovered: Recovered,
     recorder: Recorder,
+    detector: Detector,
     clock: WallClock,
 }
 
@@ -92,6 +94,7 @@ impl<T: Tap> Pipeline<T> {
             sink,
             recovered,
             recorder: Recorder::new(config.samples, config.surroundings, config.now),
+            detector: Detector::default(),
             clock: config.clock,
         })
     }
@@ -121,6 +124,17 @@ impl<T: Tap> Pipeline<T> {
         self.recorder.set_surroundings(surroundings);
     }
 
+    /// The records that follow are of a pass at `now`, nanoseconds since boot.
+    pub fn advance(&mut self, now: u64) {
+        self.sink.note(&self.detector.advance(now, self.clock));
+    }
+
+    /// Anomalies that go on.
+    #[must_use]
+    pub fn anomalies(&self, now: u64) -> Vec<Ongoing> {
+        self.detector.ongoing(now)
+    }
+
     /// Takes a payload sample; `bytes` may be longer than what was taken.
     pub fn sample(&mut self, header: &SampleHeader, bytes: &[u8]) {
         self.recorder.sample(header, bytes);
@@ -140,7 +154,11 @@ impl<T: Tap> Pipeline<T> {
         let record = self.recorder.record(flow, counts, end);
         self.tap.record(&record);
         let level = self.header().level;
-        let entered = self.recorder.publish(&record, level, self.clock);
+        let places = self.recorder.places(&record);
+        if let Some(sighting) = Sighting::of(&record, &places) {
+            self.detector.see(&sighting);
+        }
+        let entered = (self.recorder).publish(&record, &places, level, self.clock);
         let id = RecordId::of(flow).into();
         self.sink.write(Some(id), entered);
     }
@@ -171,7 +189,8 @@ impl<T: Tap> Pipeline<T> {
     ///
     /// # Errors
     /// As [`Sink::close`].
-    pub fn close(self, now: u64) -> Result<T, SinkError> {
+    pub fn close(mut self, now: u64) -> Result<T, SinkError> {
+        self.sink.note(&self.detector.finish(self.clock));
         self.sink.close(self.clock.utc(now))?;
         Ok(self.tap)
     }

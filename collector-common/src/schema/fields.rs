@@ -80,6 +80,23 @@ pub enum Leg {
     Other,
 }
 
+impl Leg {
+    /// Its name in files.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Exit => "exit",
+            Self::Or => "or",
+            Self::Dir => "dir",
+            Self::Dns => "dns",
+            Self::Inbound => "inbound",
+            Self::Local => "local",
+            Self::Unknown => "unknown",
+            Self::Other => "other",
+        }
+    }
+}
+
 /// How a leg is known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

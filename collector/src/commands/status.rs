@@ -109,6 +109,13 @@ fn table(status: &Status) -> Result<String, std::fmt::Error> {
         "payload samples {}, lost {}",
         status.samples, status.samples_lost
     )?;
+    for anomaly in &status.anomalies {
+        writeln!(
+            out,
+            "{}: {} going on for {} s; {} flows, {} packets in the last minute",
+            anomaly.traits, anomaly.number, anomaly.seconds, anomaly.flows, anomaly.packets
+        )?;
+    }
     let balance = status.balance;
     if balance.holds() {
         writeln!(out, "books hold: {} packets metered", balance.metered)?;

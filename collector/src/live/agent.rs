@@ -278,6 +278,7 @@ impl<T: Tap> Agent<T> {
             overflow: after.overflow,
             samples: after.samples,
             samples_lost: after.samples_lost,
+            anomalies: self.pipeline.anomalies(now),
             balance: Balance::of(&before, &after, live, &taken),
         })
     }

@@ -10,7 +10,7 @@ use collector_common::{
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::locate::leg;
+use crate::{anomalies::Ongoing, locate::leg};
 
 /// Packets and bytes, for people and scripts.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -153,6 +153,9 @@ pub struct Status {
     pub samples: u64,
     /// Payload samples lost to a full ring.
     pub samples_lost: u64,
+    /// Scans, floods and concentration that go on.
+    #[serde(default)]
+    pub anomalies: Vec<Ongoing>,
     /// Whether the books hold.
     pub balance: Balance,
 }

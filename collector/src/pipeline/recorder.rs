@@ -57,15 +57,20 @@ impl Recorder {
         self.surroundings.places(&record.flow)
     }
 
-    /// `record` as the spool takes it at `level`.
+    /// `record`, whose ends are at `places`, as the spool takes it at `level`.
     #[must_use]
-    pub fn publish(&mut self, record: &Record, level: Level, clock: WallClock) -> Entered {
+    pub fn publish(
+        &mut self,
+        record: &Record,
+        places: &Places,
+        level: Level,
+        clock: WallClock,
+    ) -> Entered {
         let minutes = clock
             .utc(record.flow.entry.since)
             .as_second()
             .div_euclid(60);
-        let places = self.places(record);
-        anonymize(record, &places, level, minutes, &mut self.agents)
+        anonymize(record, places, level, minutes, &mut self.agents)
     }
 
     /// From now on, this is known of addresses.

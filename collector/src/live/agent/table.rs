@@ -36,6 +36,7 @@ impl<T: Tap> Agent<T> {
     /// A pass over the table.
     pub(super) fn pass(&mut self, now: u64, all: bool) -> anyhow::Result<()> {
         self.pipeline.set_clock(wall_clock());
+        self.pipeline.advance(now);
         let pass = Pass {
             now,
             all,
