@@ -1,6 +1,7 @@
 //! Each kind of anomaly, made on a wire, is found by the shipped program as what it is, and what an
 //! ordinary exit carries is none.
 
+mod ordinary;
 mod stage;
 
 use std::{

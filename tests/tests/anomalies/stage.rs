@@ -51,6 +51,16 @@ impl Stage {
         socket.send_paced(frames, PACE).map(drop)
     }
 
+    /// Sends frames in their order, those that are true from the host.
+    pub(crate) fn play(&self, frames: &[(bool, Vec<u8>)]) -> Result<()> {
+        let far = RawSocket::bind(&self.far, &self.pair.a.name)?;
+        let host = RawSocket::bind(&self.host, &self.pair.b.name)?;
+        for (leaves, frame) in frames {
+            (if *leaves { &host } else { &far }).send(frame)?;
+        }
+        Ok(())
+    }
+
     /// What the shipped program tells of the host while `traffic` crosses the wire, in its files; its
     /// log tells as much.
     pub(crate) fn metered(&self, traffic: impl FnOnce(&Self) -> Result<()>) -> Result<Vec<Told>> {
@@ -100,7 +110,8 @@ pub(crate) fn from_host(path: Path, number: u16) -> Path {
     to_host(path.reversed(), number).reversed()
 }
 
-fn anomalies(file: &std::path::Path) -> Result<Vec<Told>> {
+/// What a file tells.
+pub(crate) fn anomalies(file: &std::path::Path) -> Result<Vec<Told>> {
     let text = String::from_utf8(zstd::decode_all(File::open(file)?)?)?;
     let mut told = Vec::new();
     for line in text.lines() {
