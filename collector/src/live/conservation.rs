@@ -62,7 +62,7 @@ impl Balance {
     pub fn of(before: &Books, after: &Books, live: Tally, taken: &Taken) -> Self {
         let expected = |books: &Books| {
             (books.seen_total().packets + books.settled.packets + taken.late_written.packets)
-                .saturating_sub(books.reasons_total().packets + books.late.packets)
+                .saturating_sub(books.reasons_total().packets + books.apart().packets)
         };
         let metered = taken.written.packets + live.packets;
         Self::between(expected(before), expected(after), metered)
@@ -153,6 +153,8 @@ pub struct Status {
     pub samples: u64,
     /// Payload samples lost to a full ring.
     pub samples_lost: u64,
+    /// Payload samples that nobody looked at, because too many flows were undecided.
+    pub samples_shed: u64,
     /// Whether the books hold.
     pub balance: Balance,
 }
