@@ -29,7 +29,7 @@ pub use country::{Country, Proxy};
 pub use day::{DayCell, Dimension, Distinct, OTHER};
 pub use fields::{
     Confidence, GeoSource, Hour, Invalid, Leg, LegBasis, Method, Outcome, PayloadMode, Period,
-    Start, TimeZone, Transport,
+    Sample, Start, TimeZone, Transport,
 };
 pub use label::Label;
 pub use level::{Level, bucket};
@@ -176,6 +176,8 @@ pub struct Traits {
     pub guessed: bool,
     /// How sure the label is.
     pub confidence: Confidence,
+    /// What of the payload was looked at.
+    pub sample: Sample,
     /// Of the opener.
     pub source_country: Country,
     /// Of the other side.

@@ -18,7 +18,7 @@ mod recorder;
 mod samples;
 
 pub use recorder::Recorder;
-pub use samples::SampleLimits;
+pub use samples::{Inspectors, SampleLimits};
 
 /// Looks at records before anything is removed. The meter ships `()`; tests assert exact counts
 /// with their own.
@@ -205,6 +205,12 @@ impl<T: Tap> Pipeline<T> {
     #[must_use]
     pub fn written(&self) -> &Totals {
         self.sink.totals()
+    }
+
+    /// Who inspects the samples, for threads that do so beside this one.
+    #[must_use]
+    pub fn inspectors(&self) -> &Inspectors {
+        self.recorder.inspectors()
     }
 
     /// Samples that were not looked at because too many flows were undecided.

@@ -106,8 +106,8 @@ fn table(status: &Status) -> Result<String, std::fmt::Error> {
     )?;
     writeln!(
         out,
-        "payload samples {}, lost {}",
-        status.samples, status.samples_lost
+        "payload samples {}, lost {}, not looked at {}",
+        status.samples, status.samples_lost, status.samples_shed
     )?;
     for anomaly in &status.anomalies {
         writeln!(

@@ -62,7 +62,7 @@ impl Balance {
     pub fn of(before: &Books, after: &Books, live: Tally, taken: &Taken) -> Self {
         let expected = |books: &Books| {
             (books.seen_total().packets + books.settled.packets + taken.late_written.packets)
-                .saturating_sub(books.reasons_total().packets + books.late.packets)
+                .saturating_sub(books.reasons_total().packets + books.apart().packets)
         };
         let metered = taken.written.packets + live.packets;
         Self::between(expected(before), expected(after), metered)
@@ -156,6 +156,8 @@ pub struct Status {
     /// Scans, floods and concentration that go on.
     #[serde(default)]
     pub anomalies: Vec<Ongoing>,
+    /// Payload samples that nobody looked at, because too many flows were undecided.
+    pub samples_shed: u64,
     /// Whether the books hold.
     pub balance: Balance,
 }
