@@ -2,6 +2,8 @@
 
 use std::{fmt::Write, process::ExitCode};
 
+use collector_common::schema::HostChanges;
+
 use super::{finished, print};
 use crate::{
     cli,
@@ -109,6 +111,9 @@ fn table(status: &Status) -> Result<String, std::fmt::Error> {
         "payload samples {}, lost {}",
         status.samples, status.samples_lost
     )?;
+    if let Some(changes) = changes_line(&status.host) {
+        writeln!(out, "{changes}")?;
+    }
     let balance = status.balance;
     if balance.holds() {
         writeln!(out, "books hold: {} packets metered", balance.metered)?;
@@ -120,6 +125,24 @@ fn table(status: &Status) -> Result<String, std::fmt::Error> {
         )?;
     }
     Ok(out)
+}
+
+/// What happened to the host; `None`: nothing did.
+fn changes_line(host: &HostChanges) -> Option<String> {
+    let kinds = [
+        (host.link_down, "link down"),
+        (host.renamed, "renamed"),
+        (host.mtu, "MTU changed"),
+        (host.offloads, "offloads changed"),
+        (host.hook_gone, "hook gone"),
+        (host.clock_steps, "clock set"),
+        (host.suspends, "suspended"),
+    ];
+    let happened = kinds.iter().filter(|(times, _)| *times > 0);
+    let words: Vec<_> = happened
+        .map(|(times, kind)| format!("{kind} {times}"))
+        .collect();
+    (!words.is_empty()).then(|| format!("host: {}", words.join(", ")))
 }
 
 fn consensus_line(status: &ConsensusStatus) -> String {

@@ -19,6 +19,7 @@ use super::{
     Options,
     attach::{self, Attachment},
     conservation::{Amount, Balance, ConsensusStatus, Status, Taken, by_hook, by_reason},
+    host::{Clocks, Ended, HostWatch},
     interface::{Interface, refuse_stacked},
     kernel::{Kernel, pin_folder},
     pins::{Instance, Lock, PinFolder},
@@ -39,7 +40,9 @@ pub struct Agent<T: Tap> {
     hooks: Vec<Attachment>,
     pipeline: Pipeline<T>,
     closer: Closer,
-    interfaces: Vec<Interface>,
+    host: HostWatch,
+    /// Why it can't go on.
+    ended: Option<Ended>,
     options: Options,
     instance: Instance,
     pins: Option<PinFolder>,
@@ -57,6 +60,8 @@ pub struct Agent<T: Tap> {
     lookout: Option<Lookout>,
     /// The consensus files, as they were last seen.
     consensus: Vec<leg::Status>,
+    /// The wall clock is off by so much, nanoseconds; for tests.
+    wall_step: i64,
     _lock: Lock,
 }
 
@@ -79,6 +84,8 @@ pub struct Summary {
     pub lost_in_crash: Tally,
     /// Whether everything seen is somewhere; exact, since nothing arrives any more.
     pub balance: Balance,
+    /// What ended it, where nobody asked it to.
+    pub ended: Option<Ended>,
 }
 
 impl<T: Tap> Agent<T> {
@@ -111,6 +118,8 @@ impl<T: Tap> Agent<T> {
         let (kernel, hooks, pipeline) = started?;
         let now = sys::boot_time();
         let watch = HookWatch::new(&interfaces, &kernel)?;
+        let mut host = HostWatch::begin(&interfaces, Clocks::now()).context("sockets")?;
+        host.resume(&pipeline.written().counters.host);
         let seen = watch.seen_before();
         let pins = options.pin.then_some(folder);
         let mut agent = Self {
@@ -122,7 +131,8 @@ impl<T: Tap> Agent<T> {
                 LATE_IDS | (now / 1_000),
                 if fresh { now } else { 0 },
             ),
-            interfaces,
+            host,
+            ended: None,
             options,
             instance,
             pins,
@@ -135,6 +145,7 @@ impl<T: Tap> Agent<T> {
             fullness: Fullness::default(),
             lookout: None,
             consensus: Vec::new(),
+            wall_step: 0,
             _lock: lock,
         };
         agent.inherit()?;
@@ -159,10 +170,11 @@ impl<T: Tap> Agent<T> {
         let kept = options.pin.then_some(pins).flatten();
         let mut hooks = Vec::new();
         for (object, interface) in kernel.objects.iter_mut().zip(interfaces) {
-            hooks.extend(attach::attach(object, interface, options, kept)?);
-        }
-        for hook in &hooks {
-            info!("attached: {}", hook.description);
+            let attached = attach::attach(object, interface, options, kept)?;
+            for hook in &attached {
+                info!("attached: {}", hook.describe(&interface.name));
+            }
+            hooks.extend(attached);
         }
         Ok((kernel, hooks, pipeline))
     }
@@ -203,13 +215,41 @@ impl<T: Tap> Agent<T> {
     /// pipeline keeps or counts what waits.
     pub fn tick(&mut self, now: u64) -> anyhow::Result<()> {
         self.hear();
+        let clocks = self.clocks();
+        self.ended = self.host.look(&self.hooks, clocks)?;
         self.pass(now, false)?;
         let books = Books::sum(&self.kernel.books.read()?);
         self.rate = [self.rate[1], (books.seen_total().packets, now)];
         self.counters = Counters::of(&books);
         self.fullness.look(&books, now);
-        self.watch.look(&self.interfaces, &books);
+        self.watch.look(self.host.interfaces(), &books);
         Ok(())
+    }
+
+    /// Why it can't go on since the last tick, though it still can write what it has and stop.
+    #[must_use]
+    pub fn ended(&self) -> Option<&Ended> {
+        self.ended.as_ref()
+    }
+
+    /// The host's clocks.
+    fn clocks(&self) -> Clocks {
+        let mut clocks = Clocks::now();
+        clocks.wall += i128::from(self.wall_step);
+        clocks
+    }
+
+    /// How boot time and UTC stand to each other now.
+    fn wall_clock(&self) -> WallClock {
+        let mut clock = wall_clock();
+        clock.boot_to_utc_offset_ns += self.wall_step;
+        clock
+    }
+
+    /// From now on the wall clock is off by `step` nanoseconds more; for tests, which leave the
+    /// machine's alone.
+    pub fn step_wall_clock(&mut self, step: i64) {
+        self.wall_step += step;
     }
 
     /// With somebody who looks at what may change under way.
@@ -239,6 +279,7 @@ impl<T: Tap> Agent<T> {
     /// # Errors
     /// Those of the system calls.
     pub fn status(&mut self) -> anyhow::Result<Status> {
+        self.host.refresh()?;
         let before = Books::sum(&self.kernel.books.read()?);
         let (mut live, mut flows) = (Tally::default(), 0);
         self.kernel.flows.walk(|flow| {
@@ -250,16 +291,16 @@ impl<T: Tap> Agent<T> {
         let now = sys::boot_time();
         Ok(Status {
             version: env!("CARGO_PKG_VERSION").to_owned(),
-            interfaces: self.options.interfaces.clone(),
+            interfaces: self.host.interfaces().map(|one| one.name.clone()).collect(),
             hooks: self
                 .hooks
                 .iter()
-                .map(|hook| hook.description.clone())
+                .map(|hook| hook.describe(self.host.name(hook.interface)))
                 .collect(),
             uptime: (now - self.started) / 1_000_000_000,
             promise: promise(self.pipeline.header()),
             header: self.pipeline.header().clone(),
-            consensus: self.consensus_at(wall_clock().utc(now)),
+            consensus: self.consensus_at(self.wall_clock().utc(now)),
             live_flows: flows,
             table_size: self.options.table_size.into(),
             live: live.into(),
@@ -268,13 +309,14 @@ impl<T: Tap> Agent<T> {
             flows_written: self.flows_written(),
             seen: by_hook(&after.seen),
             seen_since_start: by_hook(&self.watch.seen(&after)),
-            interface: by_hook(&self.watch.interface_counters(&self.interfaces)),
+            interface: by_hook(&self.watch.interface_counters(self.host.interfaces())),
             packets_per_second: self.packets_per_second(),
             reasons: by_reason(&after),
             late: after.late.into(),
             late_settled: after.settled.into(),
             late_written: taken.late_written.into(),
             lost_in_crash: Amount::from(self.lost_in_crash),
+            host: self.host.changes(),
             overflow: after.overflow,
             samples: after.samples,
             samples_lost: after.samples_lost,
@@ -379,6 +421,7 @@ impl<T: Tap> Agent<T> {
             unwritten: self.unwritten(),
             flows: self.flows_written(),
             lost_in_crash: self.lost_in_crash,
+            ended: self.ended.clone(),
         })
     }
 }

@@ -472,7 +472,7 @@ fn new_spool(
         carried,
         ..totals.clone()
     };
-    push_json(&mut text, &Entry::Totals(totals));
+    push_json(&mut text, &Entry::Totals(Box::new(totals)));
     Spool::create(
         &config.folder,
         &config.node,
