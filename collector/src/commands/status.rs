@@ -111,6 +111,9 @@ fn table(status: &Status) -> Result<String, std::fmt::Error> {
         "payload samples {}, lost {}",
         status.samples, status.samples_lost
     )?;
+    if status.lost_in_upgrade > 0 {
+        writeln!(out, "lost in an upgrade: {} flows", status.lost_in_upgrade)?;
+    }
     if let Some(changes) = changes_line(&status.host) {
         writeln!(out, "{changes}")?;
     }

@@ -11,7 +11,7 @@ use anyhow::Context;
 use aya::programs::TestRunOptions;
 use collector_common::{books::Books, schema::Counters, wire::Tally};
 use jiff::Timestamp;
-use preflight::{refuse_old_kernel, refuse_pins};
+use preflight::refuse_old_kernel;
 use tracing::info;
 use watch::{Fullness, HookWatch, report_recovery};
 
@@ -22,6 +22,7 @@ use super::{
     host::{Clocks, Ended, HostWatch},
     interface::{Interface, refuse_stacked},
     kernel::{Kernel, pin_folder},
+    leftover::{Leftover, Leftovers, Opened},
     pins::{Instance, Lock, PinFolder},
     surroundings::Lookout,
     sys,
@@ -47,6 +48,8 @@ pub struct Agent<T: Tap> {
     instance: Instance,
     pins: Option<PinFolder>,
     lost_in_crash: Tally,
+    /// Flows of maps of another version.
+    lost_in_upgrade: u64,
     /// The kernel's, of the last tick, as records' files tell them.
     counters: Counters,
     /// The disk takes nothing at the moment, and that has been said.
@@ -63,6 +66,15 @@ pub struct Agent<T: Tap> {
     /// The wall clock is off by so much, nanoseconds; for tests.
     wall_step: i64,
     _lock: Lock,
+}
+
+/// What an agent is made of.
+struct Attached<T: Tap> {
+    kernel: Kernel,
+    hooks: Vec<Attachment>,
+    pipeline: Pipeline<T>,
+    /// What is to be written out first.
+    left: Opened,
 }
 
 /// Ids of flows that late packets make: above those of any CPU's flows, and counted from the
@@ -101,7 +113,7 @@ impl<T: Tap> Agent<T> {
         refuse_stacked(&interfaces)?;
         let lock = Lock::take(&options.run_root, &interfaces)?;
         let (instance, folder) = pin_folder(&options, &interfaces)?;
-        refuse_pins(&options, &interfaces, &folder)?;
+        let left = Leftovers::find(&options, &interfaces, &folder)?;
         // Several objects find each other's maps by pins, which --no-pin takes away afterwards.
         let shared = options.pin || interfaces.len() > 1;
         if shared {
@@ -109,17 +121,21 @@ impl<T: Tap> Agent<T> {
         }
         let fresh = !folder.holds_maps();
         let pins = shared.then_some(&folder);
-        let started = Self::attached(&options, &interfaces, config, tap, pins);
+        let started = Self::attached(&options, &interfaces, left, (config, tap), pins);
         if fresh && (started.is_err() || !options.pin) {
             folder
                 .remove()
                 .with_context(|| "unpinning after the start")?;
         }
-        let (kernel, hooks, pipeline) = started?;
+        let Attached {
+            kernel,
+            hooks,
+            pipeline,
+            left,
+        } = started?;
         let now = sys::boot_time();
         let watch = HookWatch::new(&interfaces, &kernel)?;
-        let mut host = HostWatch::begin(&interfaces, Clocks::now()).context("sockets")?;
-        host.resume(&pipeline.written().counters.host);
+        let host = HostWatch::begin(&interfaces, Clocks::now()).context("sockets")?;
         let seen = watch.seen_before();
         let pins = options.pin.then_some(folder);
         let mut agent = Self {
@@ -137,6 +153,7 @@ impl<T: Tap> Agent<T> {
             instance,
             pins,
             lost_in_crash: Tally::default(),
+            lost_in_upgrade: 0,
             counters: Counters::default(),
             disk_failing: false,
             rate: [(seen, now); 2],
@@ -148,7 +165,10 @@ impl<T: Tap> Agent<T> {
             wall_step: 0,
             _lock: lock,
         };
-        agent.inherit()?;
+        for leftover in left.readable {
+            agent.write_out(leftover)?;
+        }
+        agent.resume(left.lost_flows)?;
         Ok(agent)
     }
 
@@ -156,15 +176,17 @@ impl<T: Tap> Agent<T> {
     fn attached(
         options: &Options,
         interfaces: &[Interface],
-        mut config: PipelineConfig,
-        tap: T,
+        left: Leftovers,
+        (mut config, tap): (PipelineConfig, T),
         pins: Option<&PinFolder>,
-    ) -> anyhow::Result<(Kernel, Vec<Attachment>, Pipeline<T>)> {
+    ) -> anyhow::Result<Attached<T>> {
         sys::grace_period().context(
             "this kernel can't wait for running programs (nohz_full); closing would not be exact",
         )?;
         let mut kernel = Kernel::load(interfaces, options, pins)?;
-        config.sink.lineage = Lineage(kernel.lineage);
+        let left = left.open(options, interfaces)?;
+        let first = left.readable.first();
+        config.sink.lineage = Lineage(first.map_or(kernel.lineage, |left| left.kernel.lineage));
         let pipeline = Pipeline::new(config, tap)?;
         report_recovery(pipeline.recovered());
         let kept = options.pin.then_some(pins).flatten();
@@ -176,7 +198,50 @@ impl<T: Tap> Agent<T> {
             }
             hooks.extend(attached);
         }
-        Ok((kernel, hooks, pipeline))
+        Ok(Attached {
+            kernel,
+            hooks,
+            pipeline,
+            left,
+        })
+    }
+
+    /// Writes out what a dead agent's maps hold, as its own stop would have, and lets go of them.
+    fn write_out(&mut self, left: Leftover) -> anyhow::Result<()> {
+        let now = sys::boot_time();
+        self.go_on_as(left.kernel.lineage, now)?;
+        let closer = Closer::new(Seeds::default(), LATE_IDS | (now / 1_000), 0);
+        let closer = std::mem::replace(&mut self.closer, closer);
+        let kernel = std::mem::replace(&mut self.kernel, left.kernel);
+        let options = std::mem::replace(&mut self.options, left.options);
+        let written = self.inherit().and_then(|()| self.write_all(now));
+        (self.kernel, self.closer, self.options) = (kernel, closer, options);
+        let summary = written.context("writing out what a dead agent left")?;
+        left.folder
+            .remove()
+            .with_context(|| format!("removing {}", left.folder.path().display()))?;
+        info!(
+            flows = summary.flows,
+            lost_in_crash = summary.lost_in_crash.packets,
+            "wrote out what a dead agent left; the new tables are fresh"
+        );
+        (self.lost_in_crash, self.counters) = Default::default();
+        Ok(())
+    }
+
+    /// Goes on with its own maps, after all that was left; `lost_flows`: of maps that nobody can read.
+    fn resume(&mut self, lost_flows: u64) -> anyhow::Result<()> {
+        self.go_on_as(self.kernel.lineage, sys::boot_time())?;
+        let before = self.pipeline.written().counters;
+        self.host.resume(&before.host);
+        self.lost_in_upgrade = before.lost_in_upgrade + lost_flows;
+        self.inherit()
+    }
+
+    fn go_on_as(&mut self, lineage: u64, now: u64) -> anyhow::Result<()> {
+        let clock = self.wall_clock();
+        self.pipeline.set_clock(clock);
+        Ok(self.pipeline.go_on_as(Lineage(lineage), now)?)
     }
 
     /// After a crash: what the dead agent had read from the ring and put nowhere is lost, and it
@@ -316,6 +381,7 @@ impl<T: Tap> Agent<T> {
             late_settled: after.settled.into(),
             late_written: taken.late_written.into(),
             lost_in_crash: Amount::from(self.lost_in_crash),
+            lost_in_upgrade: self.lost_in_upgrade,
             host: self.host.changes(),
             overflow: after.overflow,
             samples: after.samples,
@@ -401,6 +467,7 @@ impl<T: Tap> Agent<T> {
     /// System calls that should not fail.
     pub fn write_all(&mut self, now: u64) -> anyhow::Result<Summary> {
         sys::grace_period().context("waiting for running programs")?;
+        self.counters = Counters::of(&Books::sum(&self.kernel.books.read()?));
         self.pass(now, false)?;
         // A seed that goes back in on one round leaves on the next.
         let mut round = 0;

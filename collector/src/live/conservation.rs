@@ -147,6 +147,8 @@ pub struct Status {
     pub late_written: Amount,
     /// Late packets that a killed agent had read and not yet put anywhere.
     pub lost_in_crash: Amount,
+    /// Flows that an agent of another version had left, and nobody can read.
+    pub lost_in_upgrade: u64,
     /// What happened to the host, since the maps were made.
     pub host: HostChanges,
     /// Packets that found the table full.

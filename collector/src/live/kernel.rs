@@ -8,7 +8,7 @@ use std::{
 use anyhow::{Context, anyhow};
 use aya::{
     Btf, Ebpf, EbpfLoader, VerifierLogLevel,
-    maps::{Map, MapData, RingBuf},
+    maps::{Map, MapData, MapInfo, RingBuf},
     programs::{Iter, Program, SchedClassifier, TestRun, TestRunOptions},
 };
 use collector_common::{
@@ -193,6 +193,27 @@ fn sizes(options: &Options) -> [(&'static str, u32); 3] {
         (names::SAMPLES, options.sample_ring),
         (names::LATE, options.late_ring),
     ]
+}
+
+/// Whether this binary can go on with the maps in `pins`.
+pub(super) fn fits(pins: &PinFolder, options: &Options) -> bool {
+    parsed().is_ok() && check_pins(pins, options).is_ok()
+}
+
+/// `options` with the sizes of the maps that a dead agent left in `pins`.
+///
+/// # Errors
+/// A map is not there.
+pub(super) fn sized_as(pins: &PinFolder, options: &Options) -> anyhow::Result<Options> {
+    let size = |name: &str| -> anyhow::Result<u32> {
+        Ok(MapInfo::from_pin(pins.join(name))?.max_entries())
+    };
+    Ok(Options {
+        table_size: size(names::FLOWS)?,
+        sample_ring: size(names::SAMPLES)?,
+        late_ring: size(names::LATE)?,
+        ..options.clone()
+    })
 }
 
 fn check_pins(pins: &PinFolder, options: &Options) -> anyhow::Result<()> {

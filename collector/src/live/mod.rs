@@ -9,6 +9,7 @@ mod ethtool;
 mod host;
 mod interface;
 mod kernel;
+mod leftover;
 mod links;
 mod maps;
 mod options;

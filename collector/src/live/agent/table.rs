@@ -52,6 +52,7 @@ impl<T: Tap> Agent<T> {
         };
         let counters = Counters {
             samples_shed: self.pipeline.samples_shed(),
+            lost_in_upgrade: self.lost_in_upgrade,
             host: self.host.changes(),
             ..self.counters
         };
