@@ -10,7 +10,10 @@ use crate::{
     locate::Surroundings,
     record::{Record, RecordId},
     sink::{
-        Moment, Outside, Sink, SinkConfig, SinkError, disk::Disk, entry::Totals, recover::Recovered,
+        Moment, Outside, Sink, SinkConfig, SinkError,
+        disk::Disk,
+        entry::{Lineage, Totals},
+        recover::Recovered,
     },
 };
 
@@ -193,6 +196,16 @@ impl<T: Tap> Pipeline<T> {
         self.sink.note(&self.detector.finish(self.clock));
         self.sink.close(self.clock.utc(now))?;
         Ok(self.tap)
+    }
+
+    /// From now on, records are those of the maps of `lineage`. All that those before held must be
+    /// written and committed.
+    ///
+    /// # Errors
+    /// As [`Sink::rotate`].
+    pub fn go_on_as(&mut self, lineage: Lineage, now: u64) -> Result<(), SinkError> {
+        let now = self.clock.moment(now);
+        self.sink.go_on_as(lineage, &self.recovered, now)
     }
 
     /// What files begin with.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use collector_common::{
     books::{Books, Hook, Reason},
-    schema::{Header, Nickname},
+    schema::{Header, HostChanges, Nickname},
     wire::Tally,
 };
 use jiff::Timestamp;
@@ -147,6 +147,10 @@ pub struct Status {
     pub late_written: Amount,
     /// Late packets that a killed agent had read and not yet put anywhere.
     pub lost_in_crash: Amount,
+    /// Flows that an agent of another version had left, and nobody can read.
+    pub lost_in_upgrade: u64,
+    /// What happened to the host, since the maps were made.
+    pub host: HostChanges,
     /// Packets that found the table full.
     pub overflow: u64,
     /// Payload samples handed over.

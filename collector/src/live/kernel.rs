@@ -9,7 +9,7 @@ use std::{
 use anyhow::{Context, anyhow};
 use aya::{
     Btf, Ebpf, EbpfLoader, VerifierLogLevel,
-    maps::{Map, MapData, RingBuf},
+    maps::{Map, MapData, MapInfo, RingBuf},
     programs::{Iter, Program, SchedClassifier, TestRun, TestRunOptions},
 };
 use collector_common::{
@@ -216,6 +216,32 @@ fn sizes(options: &Options) -> Names<&'static str, u32> {
         sizes.insert(name, size.max(PAGE));
     }
     sizes
+}
+
+/// Whether this binary can go on with the maps in `pins`.
+pub(super) fn fits(pins: &PinFolder, options: &Options) -> bool {
+    parsed().is_ok() && check_pins(pins, options).is_ok()
+}
+
+/// `options` with the sizes of the maps that a dead agent left in `pins`.
+///
+/// # Errors
+/// A map is not there.
+pub(super) fn sized_as(pins: &PinFolder, options: &Options) -> anyhow::Result<Options> {
+    let size = |name: &str| -> anyhow::Result<u32> {
+        Ok(MapInfo::from_pin(pins.join(name))?.max_entries())
+    };
+    let sizes = names::SAMPLES.map(size).into_iter();
+    let rings = sizes.collect::<anyhow::Result<Vec<_>>>()?;
+    // Those that are not used are the smallest that there is.
+    let used = rings.iter().filter(|&&size| size > PAGE).count().max(1) as u32;
+    Ok(Options {
+        table_size: size(names::FLOWS)?,
+        sample_ring: rings[0] * used,
+        sample_rings: used,
+        late_ring: size(names::LATE)?,
+        ..options.clone()
+    })
 }
 
 fn check_pins(pins: &PinFolder, options: &Options) -> anyhow::Result<()> {

@@ -47,7 +47,8 @@ impl Doors {
     }
 }
 
-/// Starts an agent and meters until SIGTERM or SIGINT, then stops cleanly. Signals are caught
+/// Starts an agent and meters until SIGTERM or SIGINT, or until the host takes its hooks away, then
+/// stops cleanly. Signals are caught
 /// before the start: one that comes meanwhile stops the agent when it is up, and nothing stays
 /// attached.
 ///
@@ -81,7 +82,13 @@ pub async fn serve<T: Tap>(
         tokio::select! {
             _ = terminate.recv() => break,
             _ = interrupt.recv() => break,
-            _ = ticks.tick() => leaving_no_trace(|| agent.tick(sys::boot_time()))?,
+            _ = ticks.tick() => {
+                leaving_no_trace(|| agent.tick(sys::boot_time()))?;
+                if let Some(why) = agent.ended() {
+                    warn!("{why}");
+                    break;
+                }
+            }
             _ = settles.tick() => leaving_no_trace(|| agent.settle(sys::boot_time()))?,
             _ = drains.tick() => leaving_no_trace(|| agent.drain()),
             ready = doors.late.readable() => {

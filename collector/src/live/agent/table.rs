@@ -8,7 +8,7 @@ use tracing::{info, warn};
 
 use super::{
     super::{kernel::Kernel, rings::LATE_RECORD, sys},
-    Agent, wall_clock,
+    Agent,
 };
 use crate::{
     closing::{Kind, Pass, Records, Seeds, Table},
@@ -35,7 +35,7 @@ impl<T: Tap> Agent<T> {
 
     /// A pass over the table.
     pub(super) fn pass(&mut self, now: u64, all: bool) -> anyhow::Result<()> {
-        self.pipeline.set_clock(wall_clock());
+        self.pipeline.set_clock(self.wall_clock());
         self.pipeline.advance(now);
         let pass = Pass {
             now,
@@ -53,6 +53,8 @@ impl<T: Tap> Agent<T> {
         };
         let counters = Counters {
             samples_shed: self.pipeline.samples_shed(),
+            lost_in_upgrade: self.lost_in_upgrade,
+            host: self.host.changes(),
             ..self.counters
         };
         let records = Spooled {
