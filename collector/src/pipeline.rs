@@ -10,7 +10,10 @@ use crate::{
     locate::Surroundings,
     record::{Record, RecordId},
     sink::{
-        Moment, Outside, Sink, SinkConfig, SinkError, disk::Disk, entry::Totals, recover::Recovered,
+        Moment, Outside, Sink, SinkConfig, SinkError,
+        disk::Disk,
+        entry::{Lineage, Totals},
+        recover::Recovered,
     },
 };
 
@@ -18,7 +21,7 @@ mod recorder;
 mod samples;
 
 pub use recorder::Recorder;
-pub use samples::SampleLimits;
+pub use samples::{Inspectors, SampleLimits};
 
 /// Looks at records before anything is removed. The meter ships `()`; tests assert exact counts
 /// with their own.
@@ -195,6 +198,16 @@ impl<T: Tap> Pipeline<T> {
         Ok(self.tap)
     }
 
+    /// From now on, records are those of the maps of `lineage`. All that those before held must be
+    /// written and committed.
+    ///
+    /// # Errors
+    /// As [`Sink::rotate`].
+    pub fn go_on_as(&mut self, lineage: Lineage, now: u64) -> Result<(), SinkError> {
+        let now = self.clock.moment(now);
+        self.sink.go_on_as(lineage, &self.recovered, now)
+    }
+
     /// What files begin with.
     #[must_use]
     pub fn header(&self) -> &Header {
@@ -205,6 +218,12 @@ impl<T: Tap> Pipeline<T> {
     #[must_use]
     pub fn written(&self) -> &Totals {
         self.sink.totals()
+    }
+
+    /// Who inspects the samples, for threads that do so beside this one.
+    #[must_use]
+    pub fn inspectors(&self) -> &Inspectors {
+        self.recorder.inspectors()
     }
 
     /// Samples that were not looked at because too many flows were undecided.

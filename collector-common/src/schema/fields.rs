@@ -281,6 +281,22 @@ impl fmt::Display for Period {
     }
 }
 
+/// What of a flow's first payload bytes was looked at.
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
+#[serde(rename_all = "snake_case")]
+pub enum Sample {
+    /// All that the meter takes, or as much as the label needed.
+    Whole,
+    /// A part of it went astray before the label was certain: a ring was full, too many flows were
+    /// undecided, or the agent was killed.
+    Lost,
+    /// There was none, or none is taken.
+    #[default]
+    None,
+}
+
 /// What the transport showed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

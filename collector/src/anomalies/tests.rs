@@ -296,6 +296,7 @@ fn sighting(protocol: u8, packets: [u64; 2], flags: [u8; 2]) -> Option<Sighting>
         counts,
         end: collector_common::expiry::End::Idle,
         inspection: crate::inspect::Inspection::default(),
+        sample: collector_common::schema::Sample::Whole,
     })
 }
 
@@ -338,6 +339,7 @@ fn what_opens_nothing_is_not_seen() {
         counts,
         end,
         inspection: crate::inspect::Inspection::default(),
+        sample: collector_common::schema::Sample::Whole,
     };
     use collector_common::expiry::End;
     assert!(of(record(flow, End::Idle)).is_some());

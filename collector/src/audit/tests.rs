@@ -14,7 +14,7 @@ fn header(level: Level) -> String {
     )
 }
 
-const FLOW: &str = r#"{"type":"flow","start":"2026-11-22T15:00:00Z","leg":"exit","leg_basis":"port","transport":"tcp","ip_version":4,"label":"HTTP.Google","category":"Web","method":"host","guessed":false,"confidence":"certain","source_country":"ZZ","destination_country":"US","source_proxy":null,"destination_proxy":"anycast","destination_port":80,"user_agent":"Chrome","content_type":"text/html","end":"finished","outcome":"answered","failed":false,"opener_basis":"syn","packets":16,"bytes":4096,"duration_ms":0}"#;
+const FLOW: &str = r#"{"type":"flow","start":"2026-11-22T15:00:00Z","leg":"exit","leg_basis":"port","transport":"tcp","ip_version":4,"label":"HTTP.Google","category":"Web","method":"host","guessed":false,"confidence":"certain","sample":"whole","source_country":"ZZ","destination_country":"US","source_proxy":null,"destination_proxy":"anycast","destination_port":80,"user_agent":"Chrome","content_type":"text/html","end":"finished","outcome":"answered","failed":false,"opener_basis":"syn","packets":16,"bytes":4096,"duration_ms":0}"#;
 const CELL: &str = r#"{"type":"day","day":"2026-11-22","leg":"exit","by":"all","key":"all","flows":24,"failed":0,"packets":48,"bytes":4096,"duration_ms":7}"#;
 const STATISTICS: &str = r#"{"type":"statistics","hour":"2026-11-22T15:00:00Z","leg":"exit","all":{"flows":20,"packets":320,"bytes":81920},"failed":{"flows":0,"packets":0,"bytes":0},"answered":{"flows":20,"packets":320,"bytes":81920},"refused":{"flows":0,"packets":0,"bytes":0},"no_answer":{"flows":0,"packets":0,"bytes":0},"guessed":0,"duration_ms":0,"mean_duration_ms":0,"source_countries":1,"destination_countries":1}"#;
 const FAILED: &str = r#"{"type":"failed","hour":"2026-11-22T15:00:00Z","leg":"exit","transport":"tcp","outcome":"refused","port_class":"registered","flows":20,"packets":40,"bytes":2400}"#;
@@ -85,7 +85,7 @@ fn lines_as_a_meter_writes_them_pass_and_are_counted() {
     assert!(audited.is_clean());
     assert_eq!(audited.lines, 23);
     // Of the header, the flows, the failed, the statistics.
-    assert_eq!(audited.fields, 12 + 20 * 25 + 9 + 28);
+    assert_eq!(audited.fields, 12 + 20 * 26 + 9 + 28);
     let kinds: Vec<_> = audited.kinds.into_iter().collect();
     let coarse = |kind| (Level::Coarse, kind);
     assert_eq!(

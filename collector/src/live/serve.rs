@@ -32,22 +32,23 @@ const ANSWER_WITHIN: Duration = Duration::from_secs(2);
 /// What the loop waits for beside time and signals.
 struct Doors {
     listener: UnixListener,
-    samples: AsyncFd<OwnedFd>,
     late: AsyncFd<OwnedFd>,
+    overflow: AsyncFd<OwnedFd>,
 }
 
 impl Doors {
     fn open<T: Tap>(agent: &Agent<T>, socket: &Path) -> anyhow::Result<Self> {
-        let [samples, late] = agent.rings()?.map(sys::watch);
+        let [late, overflow] = agent.rings()?.map(sys::watch);
         Ok(Self {
             listener: listen(socket)?,
-            samples: samples?,
             late: late?,
+            overflow: overflow?,
         })
     }
 }
 
-/// Starts an agent and meters until SIGTERM or SIGINT, then stops cleanly. Signals are caught
+/// Starts an agent and meters until SIGTERM or SIGINT, or until the host takes its hooks away, then
+/// stops cleanly. Signals are caught
 /// before the start: one that comes meanwhile stops the agent when it is up, and nothing stays
 /// attached.
 ///
@@ -62,7 +63,8 @@ pub async fn serve<T: Tap>(
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut agent = leaving_no_trace(start)?;
     let socket = agent.instance().socket(run_root);
-    let doors = match Doors::open(&agent, &socket) {
+    let begun = agent.begin_draining();
+    let doors = match begun.and_then(|()| Doors::open(&agent, &socket)) {
         Ok(doors) => doors,
         Err(error) => {
             agent.stop()?;
@@ -80,14 +82,20 @@ pub async fn serve<T: Tap>(
         tokio::select! {
             _ = terminate.recv() => break,
             _ = interrupt.recv() => break,
-            _ = ticks.tick() => leaving_no_trace(|| agent.tick(sys::boot_time()))?,
+            _ = ticks.tick() => {
+                leaving_no_trace(|| agent.tick(sys::boot_time()))?;
+                if let Some(why) = agent.ended() {
+                    warn!("{why}");
+                    break;
+                }
+            }
             _ = settles.tick() => leaving_no_trace(|| agent.settle(sys::boot_time()))?,
             _ = drains.tick() => leaving_no_trace(|| agent.drain()),
-            ready = doors.samples.readable() => {
+            ready = doors.late.readable() => {
                 leaving_no_trace(|| agent.drain());
                 ready?.clear_ready();
             }
-            ready = doors.late.readable() => {
+            ready = doors.overflow.readable() => {
                 leaving_no_trace(|| agent.drain());
                 ready?.clear_ready();
             }

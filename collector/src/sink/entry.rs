@@ -188,7 +188,7 @@ pub(super) enum Entry {
     /// Of all records of the commit.
     Ids(Ids),
     /// Ends a commit.
-    Totals(Totals),
+    Totals(Box<Totals>),
 }
 
 /// Many ids in little room: the kernel counts them up, so most follow each other.

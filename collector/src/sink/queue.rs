@@ -127,7 +127,7 @@ impl Queue {
         if !ids.is_empty() {
             push_json(&mut text, &Entry::Ids(ids));
         }
-        push_json(&mut text, &Entry::Totals(totals.clone()));
+        push_json(&mut text, &Entry::Totals(Box::new(totals.clone())));
         let last = frame::encode(text.as_bytes(), frame::FAST)?;
         let text = self.packed_text + text.len();
         Ok(([self.packed.as_slice(), &last].concat(), text as u64))
