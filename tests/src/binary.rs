@@ -200,6 +200,14 @@ impl Running {
         self.child.id()
     }
 
+    /// Sends it a signal.
+    ///
+    /// # Errors
+    /// There is no such process any more.
+    pub fn signal(&self, signal: Signal) -> Result<()> {
+        Ok(kill(Pid::from_raw(self.child.id().cast_signed()), signal)?)
+    }
+
     /// How it ended, if it has.
     ///
     /// # Errors
@@ -232,7 +240,7 @@ impl Running {
     /// # Errors
     /// There is no such process any more.
     pub fn end_by(mut self, signal: Signal) -> Result<(ExitStatus, String)> {
-        kill(Pid::from_raw(self.child.id().cast_signed()), signal)?;
+        self.signal(signal)?;
         let status = self.child.wait()?;
         Ok((status, self.log()?))
     }

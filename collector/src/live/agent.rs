@@ -32,6 +32,7 @@ use crate::{
     closing::{Closer, Seeds},
     locate::leg,
     pipeline::{Pipeline, PipelineConfig, Tap, WallClock},
+    settings::Choices,
     sink::entry::Lineage,
 };
 
@@ -322,6 +323,26 @@ impl<T: Tap> Agent<T> {
     pub fn with(mut self, lookout: Lookout) -> Self {
         self.lookout = Some(lookout);
         self
+    }
+
+    /// Takes up what was chosen anew; what needs a restart is not among it.
+    ///
+    /// # Errors
+    /// The kernel takes no exclusions: then those before hold, or a part of the new ones too, and
+    /// nothing else has changed.
+    pub fn reload(&mut self, choices: Choices) -> anyhow::Result<()> {
+        // Where there was none at the start the programs don't ask.
+        if !self.options.exclusions.is_empty() {
+            self.kernel.exclude(&choices.exclusions)?;
+            self.pipeline.set_exclusions(choices.exclusions.len());
+        }
+        self.options.timeouts = choices.timeouts;
+        self.pipeline
+            .set_limits(choices.limits, choices.write_failed, choices.samples);
+        if let Some(lookout) = &self.lookout {
+            lookout.set_rules(choices.users, choices.rules);
+        }
+        Ok(())
     }
 
     fn consensus_at(&self, now: Timestamp) -> Vec<ConsensusStatus> {

@@ -81,6 +81,10 @@ impl Samples {
         }
     }
 
+    pub(super) fn set_limits(&mut self, limits: SampleLimits) {
+        self.limits = limits;
+    }
+
     pub(super) fn shed(&self) -> u64 {
         self.shed
     }
