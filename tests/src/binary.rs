@@ -112,18 +112,24 @@ impl Home {
         collector
     }
 
+    /// Starts an agent and waits for nothing.
+    ///
+    /// # Errors
+    /// There is no such program.
+    pub fn spawn(&self, namespace: &Namespace, arguments: &[&str]) -> Result<Running> {
+        let log = self.join("log");
+        let mut command = self.command(namespace, "run");
+        command.args(arguments).stderr(fs::File::create(&log)?);
+        let child = command.spawn().context("start the collector")?;
+        Ok(Running { child, log })
+    }
+
     /// Starts an agent and waits until it answers.
     ///
     /// # Errors
     /// It ends before; the error holds what it said.
     pub fn start(&self, namespace: &Namespace, arguments: &[&str]) -> Result<Running> {
-        let log = self.join("log");
-        let mut command = self.command(namespace, "run");
-        command.args(arguments).stderr(fs::File::create(&log)?);
-        let mut running = Running {
-            child: command.spawn().context("start the collector")?,
-            log,
-        };
+        let mut running = self.spawn(namespace, arguments)?;
         let start = Instant::now();
         while self.status().is_err() {
             if let Some(status) = running.child.try_wait()? {

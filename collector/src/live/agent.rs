@@ -470,13 +470,16 @@ impl<T: Tap> Agent<T> {
         let hooks = std::mem::take(&mut self.hooks);
         let detached: Vec<_> = hooks.into_iter().map(Attachment::detach).collect();
         let summary = self.write_all(sys::boot_time());
+        // What could not be written stays pinned for the next agent. Maps go before the spool that
+        // says what was written of them: without it the next agent would count anew what they saw.
+        let unpinned = match &self.pins {
+            Some(pins) if summary.is_ok() => pins.remove().context("unpinning"),
+            _ => Ok(()),
+        };
         let closed = self.pipeline.close(sys::boot_time());
         detached.into_iter().collect::<Result<(), _>>()?;
-        // What could not be written stays pinned for the next agent.
         let summary = summary?;
-        if let Some(pins) = &self.pins {
-            pins.remove().context("unpinning")?;
-        }
+        unpinned?;
         let tap = closed.context("closing the file; its spool stays")?;
         Ok((summary, tap))
     }
