@@ -10,7 +10,7 @@ use crate::{
     locate::Surroundings,
     record::{Record, RecordId},
     sink::{
-        Moment, Outside, Sink, SinkConfig, SinkError,
+        Limits, Moment, Outside, Sink, SinkConfig, SinkError,
         disk::Disk,
         entry::{Lineage, Totals},
         recover::Recovered,
@@ -136,6 +136,18 @@ impl<T: Tap> Pipeline<T> {
     #[must_use]
     pub fn anomalies(&self, now: u64) -> Vec<Ongoing> {
         self.detector.ongoing(now)
+    }
+
+    /// From now on, files are closed and removed by these limits, and failed flows get lines or
+    /// not; payload is kept in `samples`' bounds.
+    pub fn set_limits(&mut self, limits: Limits, write_failed: bool, samples: SampleLimits) {
+        self.sink.set_limits(limits, write_failed);
+        self.recorder.set_limits(samples);
+    }
+
+    /// So many rules exclude now, which files tell: the next commit begins a new spool.
+    pub fn set_exclusions(&mut self, rules: usize) {
+        self.sink.set_exclusions(rules);
     }
 
     /// Takes a payload sample; `bytes` may be longer than what was taken.

@@ -7,9 +7,11 @@ use clap::Args;
 use serde::{Deserialize, de::DeserializeOwned};
 
 mod metering;
+mod reload;
 mod tor;
 
 pub use metering::{Metering, NFSTREAM_ACTIVE, Payload, Privacy};
+pub use reload::Choices;
 pub use tor::Tor;
 
 use crate::{
@@ -164,10 +166,7 @@ impl Settings {
             sink: self.metering.sink(&surroundings, self.metering.level()?)?,
             disk: Box::new(LocalDisk),
             surroundings,
-            samples: SampleLimits {
-                blind: !self.metering.samples_payload(),
-                ..SampleLimits::for_cuts_after(self.metering.timeouts()?.active)
-            },
+            samples: self.samples()?,
             clock,
             now,
         };
@@ -181,6 +180,13 @@ impl Settings {
             "--inspect-share is a percentage of a core, from 1 to 100, not {percent}"
         );
         Ok(percent)
+    }
+
+    fn samples(&self) -> anyhow::Result<SampleLimits> {
+        Ok(SampleLimits {
+            blind: !self.metering.samples_payload(),
+            ..SampleLimits::for_cuts_after(self.metering.timeouts()?.active)
+        })
     }
 
     /// Where locks and sockets are.

@@ -112,18 +112,24 @@ impl Home {
         collector
     }
 
+    /// Starts an agent and waits for nothing.
+    ///
+    /// # Errors
+    /// There is no such program.
+    pub fn spawn(&self, namespace: &Namespace, arguments: &[&str]) -> Result<Running> {
+        let log = self.join("log");
+        let mut command = self.command(namespace, "run");
+        command.args(arguments).stderr(fs::File::create(&log)?);
+        let child = command.spawn().context("start the collector")?;
+        Ok(Running { child, log })
+    }
+
     /// Starts an agent and waits until it answers.
     ///
     /// # Errors
     /// It ends before; the error holds what it said.
     pub fn start(&self, namespace: &Namespace, arguments: &[&str]) -> Result<Running> {
-        let log = self.join("log");
-        let mut command = self.command(namespace, "run");
-        command.args(arguments).stderr(fs::File::create(&log)?);
-        let mut running = Running {
-            child: command.spawn().context("start the collector")?,
-            log,
-        };
+        let mut running = self.spawn(namespace, arguments)?;
         let start = Instant::now();
         while self.status().is_err() {
             if let Some(status) = running.child.try_wait()? {
@@ -200,6 +206,14 @@ impl Running {
         self.child.id()
     }
 
+    /// Sends it a signal.
+    ///
+    /// # Errors
+    /// There is no such process any more.
+    pub fn signal(&self, signal: Signal) -> Result<()> {
+        Ok(kill(Pid::from_raw(self.child.id().cast_signed()), signal)?)
+    }
+
     /// How it ended, if it has.
     ///
     /// # Errors
@@ -232,7 +246,7 @@ impl Running {
     /// # Errors
     /// There is no such process any more.
     pub fn end_by(mut self, signal: Signal) -> Result<(ExitStatus, String)> {
-        kill(Pid::from_raw(self.child.id().cast_signed()), signal)?;
+        self.signal(signal)?;
         let status = self.child.wait()?;
         Ok((status, self.log()?))
     }

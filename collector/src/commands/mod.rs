@@ -3,6 +3,7 @@
 mod audit;
 mod detach;
 mod explain;
+mod reload;
 mod replay;
 mod run;
 mod status;

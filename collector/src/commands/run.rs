@@ -1,42 +1,39 @@
 //! `collector run`.
 
-use std::{fs, process::ExitCode};
+use std::process::ExitCode;
 
 use anyhow::{Context, ensure};
 use tracing::info;
 
-use super::{USAGE, fail, finished};
+use super::{USAGE, fail, finished, reload::Configuration};
 use crate::{
     anonymize::{noise::Dp, promise::promise},
     cli::Run,
     live::{self, Agent, Lookout, Options, Summary},
     locate::sources::Sources,
     pipeline::PipelineConfig,
-    settings::Settings,
 };
 
 pub(super) fn execute(run: Run) -> ExitCode {
     match plan(run) {
-        Ok((options, config)) => finished(meter(options, config)),
+        Ok((configuration, options, config)) => finished(meter(configuration, options, config)),
         Err(error) => fail(&error, USAGE),
     }
 }
 
 /// Flags and file, checked; nothing has been touched yet.
-fn plan(run: Run) -> anyhow::Result<(Options, (PipelineConfig, Sources))> {
-    let file = match &run.config {
-        Some(path) => {
-            let text =
-                fs::read_to_string(path).with_context(|| format!("reading {}", path.display()))?;
-            Settings::from_toml(&text).with_context(|| path.display().to_string())?
-        }
-        None => Settings::default(),
-    };
-    let settings = file.under(run.settings);
-    Ok((settings.options()?, settings.pipeline()?))
+fn plan(run: Run) -> anyhow::Result<(Configuration, Options, (PipelineConfig, Sources))> {
+    let configuration = Configuration::read(run)?;
+    let settings = configuration.settings();
+    let (options, pipeline) = (settings.options()?, settings.pipeline()?);
+    Ok((configuration, options, pipeline))
 }
 
-fn meter(options: Options, (config, sources): (PipelineConfig, Sources)) -> anyhow::Result<()> {
+fn meter(
+    mut configuration: Configuration,
+    options: Options,
+    (config, sources): (PipelineConfig, Sources),
+) -> anyhow::Result<()> {
     let run_root = options.run_root.clone();
     info!("{}", promise(&config.sink.header));
     if let Some(dp) = &config.sink.header.dp {
@@ -50,7 +47,8 @@ fn meter(options: Options, (config, sources): (PipelineConfig, Sources)) -> anyh
         let agent = Agent::start(options, config, ())?;
         Ok(agent.with(lookout))
     };
-    let (summary, ()) = runtime.block_on(live::serve(start, &run_root))?;
+    let reload = |agent: &mut Agent<()>| configuration.reload(agent);
+    let (summary, ()) = runtime.block_on(live::serve(start, reload, &run_root))?;
     say_goodbye(&summary);
     judge(&summary)?;
     info!("everything written");

@@ -33,6 +33,7 @@ use crate::{
     closing::{Closer, Kind, Seeds},
     locate::leg,
     pipeline::{Pipeline, PipelineConfig, Tap, WallClock},
+    settings::Choices,
     sink::entry::Lineage,
 };
 
@@ -350,6 +351,26 @@ impl<T: Tap> Agent<T> {
         self
     }
 
+    /// Takes up what was chosen anew; what needs a restart is not among it.
+    ///
+    /// # Errors
+    /// The kernel takes no exclusions: then those before hold, or a part of the new ones too, and
+    /// nothing else has changed.
+    pub fn reload(&mut self, choices: Choices) -> anyhow::Result<()> {
+        // Where there was none at the start the programs don't ask.
+        if !self.options.exclusions.is_empty() {
+            self.kernel.exclude(&choices.exclusions)?;
+            self.pipeline.set_exclusions(choices.exclusions.len());
+        }
+        self.options.timeouts = choices.timeouts;
+        self.pipeline
+            .set_limits(choices.limits, choices.write_failed, choices.samples);
+        if let Some(lookout) = &self.lookout {
+            lookout.set_rules(choices.users, choices.rules);
+        }
+        Ok(())
+    }
+
     fn consensus_at(&self, now: Timestamp) -> Vec<ConsensusStatus> {
         let files = self.consensus.iter();
         files.map(|file| ConsensusStatus::of(file, now)).collect()
@@ -478,13 +499,16 @@ impl<T: Tap> Agent<T> {
         let hooks = std::mem::take(&mut self.hooks);
         let detached: Vec<_> = hooks.into_iter().map(Attachment::detach).collect();
         let summary = self.write_all(sys::boot_time());
+        // What could not be written stays pinned for the next agent. Maps go before the spool that
+        // says what was written of them: without it the next agent would count anew what they saw.
+        let unpinned = match &self.pins {
+            Some(pins) if summary.is_ok() => pins.remove().context("unpinning"),
+            _ => Ok(()),
+        };
         let closed = self.pipeline.close(sys::boot_time());
         detached.into_iter().collect::<Result<(), _>>()?;
-        // What could not be written stays pinned for the next agent.
         let summary = summary?;
-        if let Some(pins) = &self.pins {
-            pins.remove().context("unpinning")?;
-        }
+        unpinned?;
         let tap = closed.context("closing the file; its spool stays")?;
         Ok((summary, tap))
     }

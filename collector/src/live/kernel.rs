@@ -57,6 +57,7 @@ pub(super) struct Kernel {
     pub(super) overflow: Ring,
     sweep: TypedMap<u32, Sweep>,
     clock: TypedMap<u32, u64>,
+    excluded: TypedMap<TrieKey, PortSet>,
     iterator: OwnedFd,
     /// Names the life of the maps: spools of another life do not count towards these books.
     pub(super) lineage: u64,
@@ -98,8 +99,8 @@ impl Kernel {
         let iterator = start_sweeper(first, &btf, &flows)?;
         let seeder: &mut SchedClassifier = program(first, names::SEED_FLOWS)?.try_into()?;
         seeder.load().map_err(verifier_log)?;
-        let rules = flattened(&options.exclusions)?;
-        exclude(data(first, names::EXCLUDED)?, &rules)?;
+        let excluded = TypedMap::open(data(first, names::EXCLUDED)?, names::EXCLUDED)?;
+        exclude(&excluded, &flattened(&options.exclusions)?)?;
         Ok(Self {
             flows,
             books: BooksMap::open(data(first, names::BOOKS)?)?,
@@ -112,6 +113,7 @@ impl Kernel {
                 options,
             )?))),
             overflow: ring(first, names::OVERFLOW, options)?,
+            excluded,
             iterator,
             lineage: lineage(number)?,
             taken_over,
@@ -151,6 +153,14 @@ impl Kernel {
             planted.extend((0..batch.len()).map(|index| done >> index & 1 == 1));
         }
         Ok(planted)
+    }
+
+    /// From now on, these are not metered; for programs that ask, because there were some before.
+    ///
+    /// # Errors
+    /// More than the map takes, or those of the system calls.
+    pub(super) fn exclude(&self, exclusions: &[Exclusion]) -> anyhow::Result<()> {
+        exclude(&self.excluded, &flattened(exclusions)?)
     }
 
     /// Runs a loaded program of the first object once; gives its verdict.
@@ -361,8 +371,7 @@ fn sample_rings(object: &mut Ebpf, options: &Options) -> anyhow::Result<Vec<Arc<
 
 /// Brings the trie to exactly `rules`: a pinned one may hold an earlier agent's, whose programs
 /// still ask it. So what stays excluded is so all the time: new rules first, then the old ones go.
-fn exclude(map: &MapData, rules: &[Exclusion]) -> anyhow::Result<()> {
-    let trie: TypedMap<TrieKey, PortSet> = TypedMap::open(map, names::EXCLUDED)?;
+fn exclude(trie: &TypedMap<TrieKey, PortSet>, rules: &[Exclusion]) -> anyhow::Result<()> {
     let mut wanted = HashSet::with_capacity(rules.len());
     for rule in rules {
         let (bits, prefix) = rule.network().prefix();

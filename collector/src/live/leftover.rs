@@ -2,8 +2,6 @@
 //! interfaces or of interfaces that are gone are written out first; tables of another version can't
 //! be read, and are counted and dropped, since nobody may be there who would decide.
 
-use std::fs;
-
 use anyhow::Context;
 use aya::maps::MapData;
 use collector_common::names;
@@ -96,7 +94,9 @@ impl Leftovers {
         };
         for folder in self.folders {
             let kernel = readable(&folder, options, interfaces);
-            folder.unhook()?;
+            folder
+                .unhook()
+                .with_context(|| format!("unpinning the links in {}", folder.path().display()))?;
             remove_other_filters(&folder, interfaces)?;
             match kernel {
                 Ok((kernel, options)) => {
@@ -153,19 +153,4 @@ fn remove_other_filters(folder: &PinFolder, interfaces: &[Interface]) -> anyhow:
         }
     }
     Ok(())
-}
-
-impl PinFolder {
-    /// Unpins the links, which takes their programs off; the maps stay.
-    fn unhook(&self) -> anyhow::Result<()> {
-        let entries = fs::read_dir(self.path());
-        for entry in entries.with_context(|| self.path().display().to_string())? {
-            let path = entry?.path();
-            let name = path.file_name().unwrap_or_default().to_string_lossy();
-            if name.starts_with("if") {
-                fs::remove_file(&path).with_context(|| format!("unpinning {}", path.display()))?;
-            }
-        }
-        Ok(())
-    }
 }

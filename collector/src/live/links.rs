@@ -152,7 +152,7 @@ mod tests {
             let loopback = links.named("lo").unwrap().unwrap();
             let same = links.numbered(loopback.header.index).unwrap().unwrap();
             assert_eq!(same.header.index, loopback.header.index);
-            assert!(links.named("not-an-interface").unwrap().is_none());
+            assert!(links.named("no-interface").unwrap().is_none());
             assert!(links.numbered(0x7fff_fff0).unwrap().is_none());
         }
     }

@@ -115,6 +115,8 @@ impl PinFolder {
     /// # Errors
     /// Where bpffs is not mounted or the right is missing.
     pub(super) fn create(&self) -> anyhow::Result<()> {
+        let gone = self.gone();
+        empty(&gone).with_context(|| format!("removing {}", gone.display()))?;
         DirBuilder::new()
             .recursive(true)
             .mode(0o700)
@@ -140,23 +142,36 @@ impl PinFolder {
         self.join(names::FLOWS).exists()
     }
 
-    /// Unpins everything and removes the folder; what is gone already is no error.
+    /// Unpins everything and removes the folder; what is gone already is no error. Maps go all at
+    /// once, by a new name: whoever is killed meanwhile must not leave a part of them to the next
+    /// agent.
     ///
     /// # Errors
     /// Where an entry can't be removed.
     pub(super) fn remove(&self) -> io::Result<()> {
-        let entries = match fs::read_dir(&self.path) {
-            Ok(entries) => entries,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-            Err(error) => return Err(error),
-        };
-        for entry in entries {
-            fs::remove_file(entry?.path())?;
+        self.unhook()?;
+        let gone = self.gone();
+        empty(&gone)?;
+        match fs::rename(&self.path, &gone) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => empty(&gone)?,
         }
-        fs::remove_dir(&self.path)?;
         // The folder above, when nobody else is in it.
         let _ = self.path.parent().map(fs::remove_dir);
         Ok(())
+    }
+
+    /// Unpins the links, which takes their programs off; the maps stay.
+    ///
+    /// # Errors
+    /// Where an entry can't be removed.
+    pub(super) fn unhook(&self) -> io::Result<()> {
+        unpin(&self.path, |name| name.starts_with("if"))
+    }
+
+    /// The name under which it is removed, which is no pin folder's.
+    fn gone(&self) -> PathBuf {
+        self.path.with_file_name(format!("gone_{}", self.name()))
     }
 
     /// Compares a pinned map with what this binary declares. aya would reuse it unseen, and a
@@ -181,6 +196,31 @@ impl PinFolder {
         }
         Ok(())
     }
+}
+
+/// Removes a folder and what is in it; one that is not there is no error.
+fn empty(folder: &Path) -> io::Result<()> {
+    unpin(folder, |_| true)?;
+    match fs::remove_dir(folder) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
+}
+
+/// Removes what is called so in a folder; one that is not there is no error.
+fn unpin(folder: &Path, called: impl Fn(&str) -> bool) -> io::Result<()> {
+    let entries = match fs::read_dir(folder) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(error),
+    };
+    for entry in entries {
+        let entry = entry?;
+        if called(&entry.file_name().to_string_lossy()) {
+            fs::remove_file(entry.path())?;
+        }
+    }
+    Ok(())
 }
 
 /// What must agree before a pinned map is reused.

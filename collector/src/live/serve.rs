@@ -48,7 +48,7 @@ impl Doors {
 }
 
 /// Starts an agent and meters until SIGTERM or SIGINT, or until the host takes its hooks away, then
-/// stops cleanly. Signals are caught
+/// stops cleanly. SIGHUP calls `reload`. Signals are caught
 /// before the start: one that comes meanwhile stops the agent when it is up, and nothing stays
 /// attached.
 ///
@@ -57,10 +57,12 @@ impl Doors {
 /// agent is stopped first.
 pub async fn serve<T: Tap>(
     start: impl FnOnce() -> anyhow::Result<Agent<T>>,
+    mut reload: impl FnMut(&mut Agent<T>),
     run_root: &Path,
 ) -> anyhow::Result<(Summary, T)> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut hangup = signal(SignalKind::hangup())?;
     let mut agent = leaving_no_trace(start)?;
     let socket = agent.instance().socket(run_root);
     let begun = agent.begin_draining();
@@ -82,6 +84,7 @@ pub async fn serve<T: Tap>(
         tokio::select! {
             _ = terminate.recv() => break,
             _ = interrupt.recv() => break,
+            _ = hangup.recv() => leaving_no_trace(|| reload(&mut agent)),
             _ = ticks.tick() => {
                 leaving_no_trace(|| agent.tick(sys::boot_time()))?;
                 if let Some(why) = agent.ended() {

@@ -10,7 +10,14 @@ use std::{
 
 use jiff::Timestamp;
 
-use crate::locate::{Surroundings, leg, sources::Sources};
+use tracing::error;
+
+use crate::locate::{
+    Surroundings,
+    leg::{self, LegRule},
+    sources::Sources,
+    tor::user::User,
+};
 
 /// How often files and addresses are looked at; a replaced consensus is known within a minute.
 const EVERY: Duration = Duration::from_secs(5);
@@ -29,7 +36,7 @@ pub(super) struct News {
 pub struct Lookout {
     news: Receiver<News>,
     // Dropped with this, which ends the thread.
-    _stop: Sender<()>,
+    rules: Sender<(Vec<User>, Vec<LegRule>)>,
 }
 
 impl Lookout {
@@ -43,11 +50,18 @@ impl Lookout {
 
     fn looking(sources: Sources, every: Duration) -> io::Result<Self> {
         let (tell, news) = channel();
-        let (stop, stopped) = channel();
+        let (rules, chosen) = channel();
         thread::Builder::new()
             .name("surroundings".to_owned())
-            .spawn(move || look(sources, every, &tell, &stopped))?;
-        Ok(Self { news, _stop: stop })
+            .spawn(move || look(sources, every, &tell, &chosen))?;
+        Ok(Self { news, rules })
+    }
+
+    /// From now on, relays run as these, too, and these rules come before all others. Where one
+    /// names a user whom nobody knows, those before hold, and the log says so.
+    pub(super) fn set_rules(&self, users: Vec<User>, rules: Vec<LegRule>) {
+        // Without a thread there is nobody who could look any more.
+        let _ = self.rules.send((users, rules));
     }
 
     /// What the last look found, if there was one since the last call.
@@ -69,18 +83,28 @@ impl Lookout {
     }
 }
 
-fn look(mut sources: Sources, every: Duration, tell: &Sender<News>, stopped: &Receiver<()>) {
+fn look(
+    mut sources: Sources,
+    every: Duration,
+    tell: &Sender<News>,
+    chosen: &Receiver<(Vec<User>, Vec<LegRule>)>,
+) {
     let mut news = News {
         surroundings: None,
         consensus: sources.legs.status(),
     };
     while tell.send(news).is_ok() {
-        match stopped.recv_timeout(every) {
+        let mut surroundings = None;
+        match chosen.recv_timeout(every) {
             Err(RecvTimeoutError::Timeout) => {}
-            Ok(()) | Err(RecvTimeoutError::Disconnected) => return,
+            Err(RecvTimeoutError::Disconnected) => return,
+            Ok((users, rules)) => match sources.legs.set_rules(users, rules) {
+                Ok(()) => surroundings = Some(sources.current()),
+                Err(error) => error!("users and leg rules stay as they are: {error}"),
+            },
         }
         news = News {
-            surroundings: sources.refresh(Timestamp::now()),
+            surroundings: sources.refresh(Timestamp::now()).or(surroundings),
             consensus: sources.legs.status(),
         };
     }
@@ -138,5 +162,15 @@ mod tests {
         assert!(news.surroundings.is_none());
         fs::write(&geoip, "16777216,16777471,JP\n").unwrap();
         assert_eq!(heard(&lookout).to_string(), "JP");
+    }
+
+    #[test]
+    fn other_rules_are_heard_of_though_no_file_has_changed() {
+        let folder = tempfile::tempdir().unwrap();
+        let geoip = folder.path().join("geoip");
+        fs::write(&geoip, "16777216,16777471,AU\n").unwrap();
+        let lookout = Lookout::looking(sources(&geoip), LOOK).unwrap();
+        lookout.set_rules(Vec::new(), vec!["local:udp".parse().unwrap()]);
+        assert_eq!(heard(&lookout).to_string(), "AU");
     }
 }

@@ -81,6 +81,11 @@ impl Recorder {
         self.surroundings = surroundings;
     }
 
+    /// From now on, payload is kept in these bounds.
+    pub fn set_limits(&mut self, limits: SampleLimits) {
+        self.samples.set_limits(limits);
+    }
+
     /// Forgets samples of flows that nobody ended.
     pub fn forget(&mut self, now: u64) {
         self.samples.forget(now);

@@ -42,6 +42,15 @@ impl SampleLimits {
             ..defaults
         }
     }
+
+    /// What each of so many may take.
+    fn shared_by(self, shards: usize) -> Self {
+        Self {
+            undecided: self.undecided.div_ceil(shards),
+            flows: self.flows.div_ceil(shards),
+            ..self
+        }
+    }
 }
 
 impl Default for SampleLimits {
@@ -66,14 +75,16 @@ impl Inspectors {
     /// Starts at `now`, as [`Samples::new`].
     pub(super) fn new(limits: SampleLimits, now: u64) -> Self {
         let shards = limits.shards.max(1);
-        let share = |bound: usize| bound.div_ceil(shards as usize);
-        let limits = SampleLimits {
-            undecided: share(limits.undecided),
-            flows: share(limits.flows),
-            ..limits
-        };
+        let limits = limits.shared_by(shards as usize);
         let samples = |_| Mutex::new(Samples::new(limits, now));
         Self((0..shards).map(samples).collect())
+    }
+
+    /// From now on, payload is kept in these bounds; the number of shards stays.
+    pub(super) fn set_limits(&self, limits: SampleLimits) {
+        let limits = limits.shared_by(self.0.len());
+        let shards = self.0.iter();
+        shards.for_each(|shard| shard.lock().set_limits(limits));
     }
 
     /// The shard of the flow `id`.
@@ -127,6 +138,10 @@ impl Samples {
             now,
             swept: now,
         }
+    }
+
+    pub(super) fn set_limits(&mut self, limits: SampleLimits) {
+        self.limits = limits;
     }
 
     pub(super) fn shed(&self) -> u64 {

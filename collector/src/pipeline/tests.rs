@@ -429,6 +429,28 @@ fn a_flow_that_began_before_the_first_tick_keeps_its_label_on_a_host_that_is_lon
 }
 
 #[test]
+fn a_clock_that_is_set_moves_a_record_by_the_step_and_no_more() {
+    let folder = TempDir::new().unwrap();
+    let config = config(folder.path());
+    let clock = config.clock;
+    let limits = (config.samples, config.surroundings.clone());
+    let mut recorder = Recorder::new(limits.0, limits.1, SECOND);
+    let web = packet(4, protocol::TCP, 80);
+    let (http, counts) = flow(1, &web, [5, 6], [OPEN, OPEN]);
+    let record = recorder.record(&http, counts, End::Finished);
+    let places = recorder.places(&record);
+    for hours in [0, 1, -30, 24 * 365] {
+        let step = hours * 3600 * SECOND.cast_signed();
+        let stepped = WallClock {
+            boot_to_utc_offset_ns: clock.boot_to_utc_offset_ns + step,
+        };
+        let start = |clock| recorder.publish(&record, &places, Level::Thesis, clock).start;
+        let [before, after] = [clock, stepped].map(start);
+        assert_eq!(after - before, hours * 60);
+    }
+}
+
+#[test]
 fn the_clock_turns_boot_time_into_utc_and_survives_nonsense() {
     let clock = WallClock {
         boot_to_utc_offset_ns: 1_000_000_000_000_000_000,

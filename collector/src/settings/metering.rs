@@ -267,11 +267,6 @@ impl Metering {
         let node = self.node.clone().or(nickname);
         let node = node.as_deref().unwrap_or("collector");
         let folder = self.folder()?;
-        let defaults = Limits::default();
-        let spool_age = match self.rotate_after {
-            Some(seconds) => Duration::from_secs(within_a_day("--rotate-after", seconds)?),
-            None => defaults.spool_age,
-        };
         Ok(SinkConfig {
             folder,
             node: node.parse().with_context(|| format!("in --node {node}"))?,
@@ -295,10 +290,23 @@ impl Metering {
             lineage: Lineage::default(),
             ends: false,
             write_failed: self.write_failed,
-            limits: Limits {
-                spool_age,
-                ..defaults
-            },
+            limits: self.limits()?,
+        })
+    }
+
+    /// When files are closed and removed.
+    ///
+    /// # Errors
+    /// A time out of range.
+    pub fn limits(&self) -> anyhow::Result<Limits> {
+        let defaults = Limits::default();
+        let spool_age = match self.rotate_after {
+            Some(seconds) => Duration::from_secs(within_a_day("--rotate-after", seconds)?),
+            None => defaults.spool_age,
+        };
+        Ok(Limits {
+            spool_age,
+            ..defaults
         })
     }
 

@@ -264,6 +264,19 @@ impl Sink {
         (header.geo, header.relays) = (geo, relays);
     }
 
+    /// From now on, files are closed and removed by these limits, and failed flows get lines or not.
+    pub fn set_limits(&mut self, limits: Limits, write_failed: bool) {
+        self.config.limits = limits;
+        self.config.write_failed = write_failed;
+    }
+
+    /// So many rules exclude now: the spool is closed, since its header tells of them.
+    pub fn set_exclusions(&mut self, rules: usize) {
+        let rules = u32::try_from(rules).unwrap_or(u32::MAX);
+        let header = &mut self.config.header;
+        self.outdated |= std::mem::replace(&mut header.exclusions, rules) != rules;
+    }
+
     /// What files begin with.
     #[must_use]
     pub fn header(&self) -> &Header {

@@ -15,6 +15,12 @@ use super::{
     recover::{files, named, path},
 };
 
+/// A clock that jumps ahead makes every file look old. So age removes nothing before files show that
+/// the clock has gone on for a day without a gap: of more than two days, since files are a day apart at
+/// most.
+const STEADY: SignedDuration = SignedDuration::from_hours(24);
+const GAP: SignedDuration = SignedDuration::from_hours(48);
+
 /// Limits on closed files of one node; what passes them goes, oldest first.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Retention {
@@ -90,11 +96,12 @@ pub(super) fn apply(
     let days = day_files(folder, node)?;
     let of = |files: &[Stored]| files.iter().map(|file| file.bytes).sum::<u64>();
     let mut kept = of(&flows) + of(&days);
+    let steady = is_steady(&flows, now);
     for files in [flows, days] {
         let newest = files.len().saturating_sub(1);
         for (index, file) in files.iter().enumerate() {
             let age = SignedDuration::try_from(limits.max_age).unwrap_or(SignedDuration::MAX);
-            let old = now.duration_since(file.start) > age;
+            let old = steady && now.duration_since(file.start) > age;
             let tight = || {
                 let space = disk.space(folder);
                 index < newest && space.is_ok_and(|space| !limits.has_room(space))
@@ -110,6 +117,18 @@ pub(super) fn apply(
         }
     }
     Ok(removed)
+}
+
+/// Whether `files`, oldest first, show that the clock came to `now` without a jump.
+fn is_steady(files: &[Stored], now: Timestamp) -> bool {
+    let mut since = now;
+    for file in files.iter().rev().filter(|file| file.start <= now) {
+        if since.duration_since(file.start) > GAP {
+            break;
+        }
+        since = file.start;
+    }
+    now.duration_since(since) >= STEADY
 }
 
 /// Oldest first.

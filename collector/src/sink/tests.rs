@@ -21,6 +21,7 @@ use super::{
     *,
 };
 
+mod clock;
 mod crash;
 mod release;
 
@@ -462,8 +463,8 @@ fn old_files_go_by_age_and_by_size_oldest_first() {
         name
     };
     file("20260101T000000Z");
-    let middle = file("20261101T000000Z");
-    let newest = file("20261102T000000Z");
+    let middle = file("20261121T000000Z");
+    let newest = file("20261122T000000Z");
     let other = "flows-other-20260101T000000Z-0000.ndjson.zst";
     fs::write(folder.path().join(other), [0; 100]).unwrap();
     let node: Node = "relay".parse().unwrap();

@@ -85,6 +85,21 @@ impl Source {
         self.current.clone()
     }
 
+    /// Takes other users and rules.
+    ///
+    /// # Errors
+    /// One names a user whom nobody knows: then those before hold.
+    pub fn set_rules(&mut self, users: Vec<User>, rules: Vec<LegRule>) -> Result<(), OpenError> {
+        let users = std::mem::replace(&mut self.config.users, users);
+        let rules = std::mem::replace(&mut self.config.rules, rules);
+        if let Err(error) = self.check_users() {
+            (self.config.users, self.config.rules) = (users, rules);
+            return Err(error);
+        }
+        self.current = Arc::new(self.legs());
+        Ok(())
+    }
+
     /// Looks for changes; true when [`Source::current`] is another. What can't be read is logged
     /// once, and what was read of it before stays in use.
     pub fn refresh(&mut self, now: Timestamp) -> bool {
@@ -183,13 +198,7 @@ impl Source {
 
     /// What was named must be there to begin with.
     fn check_named(&mut self) -> Result<(), OpenError> {
-        let Config {
-            torrcs,
-            users,
-            rules,
-            host,
-            ..
-        } = &self.config;
+        let torrcs = &self.config.torrcs;
         let named = self
             .torrcs
             .iter_mut()
@@ -210,6 +219,13 @@ impl Source {
                 error,
             });
         }
+        self.check_users()
+    }
+
+    fn check_users(&self) -> Result<(), OpenError> {
+        let Config {
+            users, rules, host, ..
+        } = &self.config;
         if matches!(host, Host::Told(_)) {
             return Ok(());
         }

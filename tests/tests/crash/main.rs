@@ -1,6 +1,8 @@
 //! `kill -9` under traffic and a new start, over and over: every packet is in a file, live, under
 //! a reason, or known to be lost, and no record is written twice.
 
+mod any_time;
+
 use std::{
     collections::HashSet,
     fs::File,
@@ -67,6 +69,10 @@ impl Traffic {
     fn flow(&self, wire: &Wire, pause: Duration, switch: &Switch) -> Result<u64> {
         let mut sent = 0;
         while !switch.done.load(Ordering::Relaxed) {
+            if switch.paused.load(Ordering::Relaxed) {
+                thread::sleep(pause);
+                continue;
+            }
             sent += self.established.send(&wire.left, 10 * ESTABLISHED)?.packets;
             if switch.storm.load(Ordering::Relaxed) {
                 sent += self.resets.send(&wire.left, 4 * RESETS)?.packets;
@@ -82,6 +88,7 @@ impl Traffic {
 struct Switch {
     done: AtomicBool,
     storm: AtomicBool,
+    paused: AtomicBool,
 }
 
 /// The kernel's counters, which outlive every agent: how many packets were late, and when.
