@@ -48,6 +48,14 @@ pub fn is_half_open(entry: &FlowEntry) -> bool {
         && !has_ended(entry)
 }
 
+/// Only one side was seen.
+#[inline(always)]
+#[must_use]
+pub fn is_unanswered(entry: &FlowEntry) -> bool {
+    let [first, second] = &entry.directions;
+    first.tally.packets == 0 || second.tally.packets == 0
+}
+
 /// Whether the flow's record is due at `now` (nanoseconds since boot), and why.
 ///
 /// A packet may have come after `now` was read: then nothing has been quiet.
@@ -61,7 +69,7 @@ pub fn due(entry: &FlowEntry, now: u64, timeouts: &Timeouts) -> Option<End> {
     if is_half_open(entry) && quiet >= timeouts.half_open {
         return Some(End::HalfOpen);
     }
-    if quiet >= timeouts.idle {
+    if quiet >= timeouts.idle || (quiet >= timeouts.unanswered && is_unanswered(entry)) {
         return Some(End::Idle);
     }
     // An end in sight closes the flow; a cut would only split it.
@@ -84,6 +92,9 @@ pub fn deadline(entry: &FlowEntry, timeouts: &Timeouts) -> u64 {
     }
     if is_half_open(entry) {
         first = first.min(entry.last.saturating_add(timeouts.half_open));
+    }
+    if is_unanswered(entry) {
+        first = first.min(entry.last.saturating_add(timeouts.unanswered));
     }
     first
 }
@@ -158,6 +169,19 @@ mod tests {
             ..entry(tcp::SYN | tcp::ACK, tcp::SYN | tcp::ACK)
         };
         assert_eq!(due(&done, 11 * SECOND, &T), None);
+    }
+
+    #[test]
+    fn a_flow_that_nobody_answers_makes_room_as_a_half_open_one_does_while_the_table_is_full() {
+        let mut flow = entry(0, 0);
+        flow.directions[0].tally.packets = 3;
+        let pressed = T.under_pressure();
+        assert_eq!(due(&flow, 11 * SECOND, &T), None);
+        assert_eq!(due(&flow, 11 * SECOND - 1, &pressed), None);
+        assert_eq!(due(&flow, 11 * SECOND, &pressed), Some(End::Idle));
+        assert_eq!(deadline(&flow, &pressed), 11 * SECOND);
+        flow.directions[1].tally.packets = 1;
+        assert_eq!(due(&flow, 11 * SECOND, &pressed), None);
     }
 
     #[test]

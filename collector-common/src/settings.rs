@@ -20,6 +20,8 @@ pub struct Timeouts {
     pub idle: u64,
     /// A TCP opening that nobody completed, quiet for this long.
     pub half_open: u64,
+    /// Nobody answered, quiet for this long; [`Timeouts::NEVER`] unless the table is full.
+    pub unanswered: u64,
     /// A record is cut after this long and the flow goes on.
     pub active: u64,
     /// After FIN both ways or RST, for trailing segments.
@@ -27,13 +29,28 @@ pub struct Timeouts {
 }
 
 impl Timeouts {
+    /// Longer than anything lasts.
+    pub const NEVER: u64 = u64::MAX;
+
     /// 120 s idle, 10 s half-open, 3600 s active, 2 s linger.
     pub const DEFAULT: Self = Self {
         idle: 120 * SECOND,
         half_open: 10 * SECOND,
+        unanswered: Self::NEVER,
         active: 3600 * SECOND,
         linger: 2 * SECOND,
     };
+}
+
+impl Timeouts {
+    /// While the table is full: flows that nobody answers make room as soon as half-open ones do.
+    #[must_use]
+    pub fn under_pressure(self) -> Self {
+        Self {
+            unanswered: self.half_open,
+            ..self
+        }
+    }
 }
 
 impl Default for Timeouts {

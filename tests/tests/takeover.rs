@@ -11,6 +11,7 @@ use collector_common::{
     key::FlowKey,
     names,
     packet::tcp,
+    schema::Sample,
     settings::SECOND,
 };
 use collector_tests::{
@@ -150,6 +151,33 @@ fn late_packets_of_a_flow_that_was_written_and_not_yet_deleted_are_written_too()
     stage.send(&[tcp::ACK, tcp::ACK, tcp::ACK])?;
     let (summary, packets) = stage.finish()?;
     assert_eq!((summary.written.packets, packets), (5, 3));
+    Ok(())
+}
+
+#[test]
+fn a_flow_whose_beginning_a_killed_agent_had_read_tells_that_its_sample_is_lost() -> Result<()> {
+    if !wire_or_skip() {
+        return Ok(());
+    }
+    let stage = Stage::new()?;
+    let socket = RawSocket::bind(&stage.wire.left, &stage.wire.pair.a.name)?;
+    // Neither half of the request decides.
+    let halves = [(1, &b"GET / HT"[..]), (9, b"TP/1.1\r\n")];
+    let send = |(sequence, bytes)| {
+        socket.send_all(&[stage.path.tcp(tcp::ACK, sequence, bytes)])?;
+        stage.wire.arrived().map(drop)
+    };
+    let meter = stage.start()?;
+    send(halves[0])?;
+    meter.crash(|agent| {
+        agent.drain();
+        Ok(())
+    })?;
+    let meter = stage.start()?;
+    send(halves[1])?;
+    let (_, records) = meter.stop()?;
+    let samples: Vec<_> = records.iter().map(|record| record.sample).collect();
+    assert_eq!(samples, [Sample::Lost]);
     Ok(())
 }
 

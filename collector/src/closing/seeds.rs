@@ -15,7 +15,7 @@ use hashbrown::HashMap;
 const CAPACITY: usize = 1 << 18;
 /// Packets of a full table that are taken between two settlings; what comes beyond waits in its ring
 /// and is counted as lost where that is full. So a flood of flows costs the agent no more than this.
-const OVERFLOW: usize = 1 << 16;
+const OVERFLOW: usize = 1 << 14;
 
 /// Seeds of flows, by key and interface.
 pub struct Seeds {

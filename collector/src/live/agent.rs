@@ -13,7 +13,7 @@ use collector_common::{books::Books, schema::Counters, wire::Tally};
 use jiff::Timestamp;
 use preflight::refuse_old_kernel;
 use tracing::info;
-use watch::{Fullness, HookWatch, found_full, report_recovery};
+use watch::{Fullness, HookWatch, Pressure, found_full, report_recovery};
 
 use super::{
     Options,
@@ -63,6 +63,7 @@ pub struct Agent<T: Tap> {
     started: u64,
     watch: HookWatch,
     fullness: Fullness,
+    pressure: Pressure,
     /// Looks at what may change under way.
     lookout: Option<Lookout>,
     /// The consensus files, as they were last seen.
@@ -165,6 +166,7 @@ impl<T: Tap> Agent<T> {
             started: now,
             watch,
             fullness: Fullness::default(),
+            pressure: Pressure::default(),
             lookout: None,
             consensus: Vec::new(),
             wall_step: 0,
@@ -302,6 +304,7 @@ impl<T: Tap> Agent<T> {
         self.rate = [self.rate[1], (books.seen_total().packets, now)];
         self.counters = Counters::of(&books);
         self.fullness.look(&books, now);
+        self.pressure.look(&books, now, &self.options.timeouts);
         self.watch.look(self.host.interfaces(), &books);
         Ok(())
     }
@@ -525,6 +528,7 @@ impl<T: Tap> Agent<T> {
     /// System calls that should not fail.
     pub fn write_all(&mut self, now: u64) -> anyhow::Result<Summary> {
         sys::grace_period().context("waiting for running programs")?;
+        self.closer.seeds.bound_overflow(false);
         self.counters = Counters::of(&Books::sum(&self.kernel.books.read()?));
         self.pass(now, false)?;
         // A seed that goes back in on one round leaves on the next.

@@ -253,6 +253,7 @@ impl Metering {
                 self.half_open_timeout,
                 default.half_open,
             )?,
+            unanswered: Timeouts::NEVER,
             active: of("--active-timeout", self.active_timeout, default.active)?,
             linger: of("--linger", self.linger, default.linger)?,
         })

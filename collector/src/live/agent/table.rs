@@ -40,7 +40,7 @@ impl<T: Tap> Agent<T> {
         let pass = Pass {
             now,
             all,
-            timeouts: self.options.timeouts,
+            timeouts: self.pressure.on(self.options.timeouts),
         };
         let (closer, mut table, mut records) = self.parts();
         closer.pass(&mut table, &mut records, &pass)

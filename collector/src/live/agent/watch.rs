@@ -2,7 +2,7 @@
 
 use collector_common::{
     books::{Books, Hook, Reason},
-    settings::SECOND,
+    settings::{SECOND, Timeouts},
     wire::Tally,
 };
 use tracing::{info, warn};
@@ -137,6 +137,37 @@ impl Fullness {
     }
 }
 
+/// Whether the table was full of late: then flows that nobody answers are given less time.
+#[derive(Default)]
+pub(super) struct Pressure {
+    found_full: u64,
+    /// By then, all that came while the table was full has had its time.
+    until: Option<u64>,
+}
+
+impl Pressure {
+    /// After a pass at `now`, nanoseconds since boot: so the last pass under pressure is one that all
+    /// of the flood is due in, however long it was in coming.
+    pub(super) fn look(&mut self, books: &Books, now: u64, timeouts: &Timeouts) {
+        let found_full = found_full(books);
+        if found_full > self.found_full {
+            self.until = Some(now.saturating_add(2 * timeouts.half_open));
+        } else if self.until.is_some_and(|until| now >= until) {
+            self.until = None;
+        }
+        self.found_full = found_full;
+    }
+
+    /// `timeouts` as they are to be in the next pass.
+    pub(super) fn on(&self, timeouts: Timeouts) -> Timeouts {
+        if self.until.is_some() {
+            timeouts.under_pressure()
+        } else {
+            timeouts
+        }
+    }
+}
+
 /// Packets that found the table full.
 pub(super) fn found_full(books: &Books) -> u64 {
     books.overflow.packets + books.reasons[Reason::OverflowLost as usize].packets
@@ -147,4 +178,28 @@ fn sum_counters<'a>(interfaces: impl Iterator<Item = &'a Interface>) -> [Tally; 
         let counted = one.hooked();
         [sum[0].plus(counted[0]), sum[1].plus(counted[1])]
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_full_table_shortens_the_time_of_what_nobody_answers_until_the_flood_has_had_its_own() {
+        let timeouts = Timeouts::DEFAULT;
+        let mut pressure = Pressure::default();
+        let mut books = Books::default();
+        pressure.look(&books, SECOND, &timeouts);
+        assert_eq!(pressure.on(timeouts), timeouts);
+        books.overflow.packets = 1;
+        pressure.look(&books, 2 * SECOND, &timeouts);
+        assert_eq!(pressure.on(timeouts), timeouts.under_pressure());
+        books.reasons[Reason::OverflowLost as usize].packets = 1;
+        pressure.look(&books, 5 * SECOND, &timeouts);
+        pressure.look(&books, 24 * SECOND, &timeouts);
+        assert_eq!(pressure.on(timeouts), timeouts.under_pressure());
+        // A pass that comes late is one under pressure, still.
+        pressure.look(&books, 90 * SECOND, &timeouts);
+        assert_eq!(pressure.on(timeouts), timeouts);
+    }
 }

@@ -28,9 +28,10 @@ impl Arrival {
     pub(in super::super) fn on_ticks(timeouts: &Timeouts) -> Timeouts {
         Timeouts {
             idle: timeouts.idle,
-            half_open: u64::MAX,
-            active: u64::MAX,
-            linger: u64::MAX,
+            half_open: Timeouts::NEVER,
+            unanswered: Timeouts::NEVER,
+            active: Timeouts::NEVER,
+            linger: Timeouts::NEVER,
         }
     }
 
