@@ -15,6 +15,7 @@ use crate::{
     wire::Tally,
 };
 
+mod anomaly;
 mod country;
 mod day;
 mod fields;
@@ -24,11 +25,12 @@ mod level;
 mod nickname;
 mod port;
 
+pub use anomaly::{Anomaly, AnomalyKind, AnomalyTraits, Direction};
 pub use country::{Country, Proxy};
 pub use day::{DayCell, Dimension, Distinct, OTHER};
 pub use fields::{
     Confidence, GeoSource, Hour, Invalid, Leg, LegBasis, Method, Outcome, PayloadMode, Period,
-    Start, TimeZone, Transport,
+    Sample, Start, TimeZone, Transport,
 };
 pub use host::HostChanges;
 pub use label::Label;
@@ -37,7 +39,7 @@ pub use nickname::Nickname;
 pub use port::{Port, PortClass};
 
 /// Version of the lines. A change that an old reader would misread raises it.
-pub const SCHEMA_VERSION: u32 = 2;
+pub const SCHEMA_VERSION: u32 = 3;
 
 /// JSON Schema (draft 2020-12) of one line.
 pub const JSON_SCHEMA: &str = include_str!("../schema/records.schema.json");
@@ -60,6 +62,8 @@ pub enum Line {
     Statistics(Statistics),
     /// Of these, one relay's, on a host of several.
     RelayStatistics(RelayStatistics),
+    /// Scans, floods and concentration of one hour and kind.
+    Anomaly(Anomaly),
     /// What was seen and what became of it while the file was written.
     Counters(CountersLine),
     /// Flows of one day, leg and kind; in day files.
@@ -174,6 +178,8 @@ pub struct Traits {
     pub guessed: bool,
     /// How sure the label is.
     pub confidence: Confidence,
+    /// What of the payload was looked at.
+    pub sample: Sample,
     /// Of the opener.
     pub source_country: Country,
     /// Of the other side.

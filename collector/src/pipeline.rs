@@ -6,6 +6,7 @@ use collector_common::{event::SampleHeader, expiry::End, flow::Flow, schema::Hea
 use jiff::Timestamp;
 
 use crate::{
+    anomalies::{Detector, Ongoing, Sighting},
     locate::Surroundings,
     record::{Record, RecordId},
     sink::{
@@ -20,7 +21,7 @@ mod recorder;
 mod samples;
 
 pub use recorder::Recorder;
-pub use samples::SampleLimits;
+pub use samples::{Inspectors, SampleLimits};
 
 /// Looks at records before anything is removed. The meter ships `()`; tests assert exact counts
 /// with their own.
@@ -79,6 +80,7 @@ pub struct Pipeline<T: Tap> {
     sink: Sink,
     recovered: Recovered,
     recorder: Recorder,
+    detector: Detector,
     clock: WallClock,
 }
 
@@ -95,6 +97,7 @@ impl<T: Tap> Pipeline<T> {
             sink,
             recovered,
             recorder: Recorder::new(config.samples, config.surroundings, config.now),
+            detector: Detector::default(),
             clock: config.clock,
         })
     }
@@ -125,15 +128,27 @@ impl<T: Tap> Pipeline<T> {
     }
 
     /// From now on, files are closed and removed by these limits, and failed flows get lines or
-    /// not; payload is kept in `samples`' bounds.
-    pub fn set_limits(&mut self, limits: Limits, write_failed: bool, samples: SampleLimits) {
+    /// not; long flows are cut after `active` nanoseconds.
+    pub fn set_limits(&mut self, limits: Limits, write_failed: bool, active: u64) {
         self.sink.set_limits(limits, write_failed);
-        self.recorder.set_limits(samples);
+        let silence = SampleLimits::for_cuts_after(active).forget_after;
+        self.recorder.forget_after(silence);
     }
 
     /// So many rules exclude now, which files tell: the next commit begins a new spool.
     pub fn set_exclusions(&mut self, rules: usize) {
         self.sink.set_exclusions(rules);
+    }
+
+    /// The records that follow are of a pass at `now`, nanoseconds since boot.
+    pub fn advance(&mut self, now: u64) {
+        self.sink.note(&self.detector.advance(now, self.clock));
+    }
+
+    /// Anomalies that go on.
+    #[must_use]
+    pub fn anomalies(&self, now: u64) -> Vec<Ongoing> {
+        self.detector.ongoing(now)
     }
 
     /// Takes a payload sample; `bytes` may be longer than what was taken.
@@ -155,7 +170,11 @@ impl<T: Tap> Pipeline<T> {
         let record = self.recorder.record(flow, counts, end);
         self.tap.record(&record);
         let level = self.header().level;
-        let entered = self.recorder.publish(&record, level, self.clock);
+        let places = self.recorder.places(&record);
+        if let Some(sighting) = Sighting::of(&record, &places) {
+            self.detector.see(&sighting);
+        }
+        let entered = (self.recorder).publish(&record, &places, level, self.clock);
         let id = RecordId::of(flow).into();
         self.sink.write(Some(id), entered);
     }
@@ -186,7 +205,8 @@ impl<T: Tap> Pipeline<T> {
     ///
     /// # Errors
     /// As [`Sink::close`].
-    pub fn close(self, now: u64) -> Result<T, SinkError> {
+    pub fn close(mut self, now: u64) -> Result<T, SinkError> {
+        self.sink.note(&self.detector.finish(self.clock));
         self.sink.close(self.clock.utc(now))?;
         Ok(self.tap)
     }
@@ -211,6 +231,12 @@ impl<T: Tap> Pipeline<T> {
     #[must_use]
     pub fn written(&self) -> &Totals {
         self.sink.totals()
+    }
+
+    /// Who inspects the samples, for threads that do so beside this one.
+    #[must_use]
+    pub fn inspectors(&self) -> &Inspectors {
+        self.recorder.inspectors()
     }
 
     /// Samples that were not looked at because too many flows were undecided.

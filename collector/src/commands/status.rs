@@ -108,9 +108,16 @@ fn table(status: &Status) -> Result<String, std::fmt::Error> {
     )?;
     writeln!(
         out,
-        "payload samples {}, lost {}",
-        status.samples, status.samples_lost
+        "payload samples {}, lost {}, not looked at {}",
+        status.samples, status.samples_lost, status.samples_shed
     )?;
+    for anomaly in &status.anomalies {
+        writeln!(
+            out,
+            "{}: {} going on for {} s; {} flows, {} packets in the last minute",
+            anomaly.traits, anomaly.number, anomaly.seconds, anomaly.flows, anomaly.packets
+        )?;
+    }
     if status.lost_in_upgrade > 0 {
         writeln!(out, "lost in an upgrade: {} flows", status.lost_in_upgrade)?;
     }

@@ -5,7 +5,7 @@ mod preflight;
 mod table;
 mod watch;
 
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::OwnedFd;
 
 use anyhow::Context;
 use aya::programs::TestRunOptions;
@@ -13,12 +13,13 @@ use collector_common::{books::Books, schema::Counters, wire::Tally};
 use jiff::Timestamp;
 use preflight::refuse_old_kernel;
 use tracing::info;
-use watch::{Fullness, HookWatch, report_recovery};
+use watch::{Fullness, HookWatch, found_full, report_recovery};
 
 use super::{
     Options,
     attach::{self, Attachment},
     conservation::{Amount, Balance, ConsensusStatus, Status, Taken, by_hook, by_reason},
+    drains::Drains,
     host::{Clocks, Ended, HostWatch},
     interface::{Interface, refuse_stacked},
     kernel::{Kernel, pin_folder},
@@ -29,7 +30,7 @@ use super::{
 };
 use crate::{
     anonymize::promise::promise,
-    closing::{Closer, Seeds},
+    closing::{Closer, Kind, Seeds},
     locate::leg,
     pipeline::{Pipeline, PipelineConfig, Tap, WallClock},
     settings::Choices,
@@ -40,6 +41,8 @@ use crate::{
 pub struct Agent<T: Tap> {
     kernel: Kernel,
     hooks: Vec<Attachment>,
+    /// Without them the agent empties the rings alone.
+    drains: Option<Drains>,
     pipeline: Pipeline<T>,
     closer: Closer,
     host: HostWatch,
@@ -142,6 +145,7 @@ impl<T: Tap> Agent<T> {
         let mut agent = Self {
             kernel,
             hooks,
+            drains: None,
             pipeline,
             closer: Closer::new(
                 Seeds::default(),
@@ -188,6 +192,7 @@ impl<T: Tap> Agent<T> {
         let left = left.open(options, interfaces)?;
         let first = left.readable.first();
         config.sink.lineage = Lineage(first.map_or(kernel.lineage, |left| left.kernel.lineage));
+        config.samples.shards = options.sample_rings;
         let pipeline = Pipeline::new(config, tap)?;
         report_recovery(pipeline.recovered());
         let kept = options.pin.then_some(pins).flatten();
@@ -253,16 +258,22 @@ impl<T: Tap> Agent<T> {
             return Ok(());
         }
         let settled = Books::sum(&self.kernel.books.read()?).settled;
+        // Down to the first record that each CPU had left in a ring.
+        self.closer.seeds.bound_overflow(false);
         self.drain();
         let cpus = self.kernel.books.read()?;
         // A record that a program still writes would hide those behind it.
         sys::grace_period().context("waiting for running programs")?;
         self.drain();
+        self.closer.seeds.bound_overflow(true);
         let read = cpus
             .iter()
             .enumerate()
             .fold(Tally::default(), |sum, (cpu, books)| {
-                sum.plus(self.closer.seeds.read_before(cpu as u32, books.late))
+                let seeds = &self.closer.seeds;
+                let late = seeds.read_before(Kind::Late, cpu as u32, books.late);
+                let overflow = seeds.read_before(Kind::Overflow, cpu as u32, books.overflow);
+                sum.plus(late).plus(overflow)
             });
         self.lost_in_crash = read.since(settled.plus(self.closer.late_written));
         info!(
@@ -280,6 +291,9 @@ impl<T: Tap> Agent<T> {
     /// System calls that should not fail. A disk that can't be written is no error here: the
     /// pipeline keeps or counts what waits.
     pub fn tick(&mut self, now: u64) -> anyhow::Result<()> {
+        if let Some(drains) = &self.drains {
+            drains.check()?;
+        }
         self.hear();
         let clocks = self.clocks();
         self.ended = self.host.look(&self.hooks, clocks)?;
@@ -289,6 +303,18 @@ impl<T: Tap> Agent<T> {
         self.counters = Counters::of(&books);
         self.fullness.look(&books, now);
         self.watch.look(self.host.interfaces(), &books);
+        Ok(())
+    }
+
+    /// Gives the rings threads of their own: from now on, they are emptied while the agent does
+    /// something else, and [`Agent::drain`] leaves samples to them.
+    ///
+    /// # Errors
+    /// No thread can be had.
+    pub fn begin_draining(&mut self) -> anyhow::Result<()> {
+        let percent = self.options.inspect_share;
+        let drains = Drains::begin(&self.kernel, self.pipeline.inspectors(), percent);
+        self.drains = Some(drains.context("starting the threads that empty the rings")?);
         Ok(())
     }
 
@@ -337,8 +363,9 @@ impl<T: Tap> Agent<T> {
             self.pipeline.set_exclusions(choices.exclusions.len());
         }
         self.options.timeouts = choices.timeouts;
+        let (limits, active) = (choices.limits, choices.timeouts.active);
         self.pipeline
-            .set_limits(choices.limits, choices.write_failed, choices.samples);
+            .set_limits(limits, choices.write_failed, active);
         if let Some(lookout) = &self.lookout {
             lookout.set_rules(choices.users, choices.rules);
         }
@@ -398,15 +425,17 @@ impl<T: Tap> Agent<T> {
             interface: by_hook(&self.watch.interface_counters(self.host.interfaces())),
             packets_per_second: self.packets_per_second(),
             reasons: by_reason(&after),
-            late: after.late.into(),
+            late: after.apart().into(),
             late_settled: after.settled.into(),
             late_written: taken.late_written.into(),
             lost_in_crash: Amount::from(self.lost_in_crash),
+            overflow: found_full(&after),
             lost_in_upgrade: self.lost_in_upgrade,
             host: self.host.changes(),
-            overflow: after.overflow,
             samples: after.samples,
             samples_lost: after.samples_lost,
+            anomalies: self.pipeline.anomalies(now),
+            samples_shed: self.pipeline.samples_shed(),
             balance: Balance::of(&before, &after, live, &taken),
         })
     }
@@ -439,10 +468,10 @@ impl<T: Tap> Agent<T> {
         &self.instance
     }
 
-    /// Descriptors to poll: they are readable when a ring fills up.
+    /// Descriptors to poll, of late and of overflow packets: readable when a ring fills up.
     pub(super) fn rings(&self) -> std::io::Result<[OwnedFd; 2]> {
-        let watch = |ring: &aya::maps::RingBuf<_>| ring.as_fd().try_clone_to_owned();
-        Ok([watch(&self.kernel.samples)?, watch(&self.kernel.late)?])
+        let late = self.kernel.late.lock().descriptor()?;
+        Ok([late, self.kernel.overflow.descriptor()?])
     }
 
     /// Sets the programs' time; for tests, with [`Options::test_clock`].
@@ -467,6 +496,7 @@ impl<T: Tap> Agent<T> {
     /// # Errors
     /// Where a step failed; the steps behind it are still tried.
     pub fn stop(mut self) -> anyhow::Result<(Summary, T)> {
+        self.drains = None;
         let hooks = std::mem::take(&mut self.hooks);
         let detached: Vec<_> = hooks.into_iter().map(Attachment::detach).collect();
         let summary = self.write_all(sys::boot_time());
@@ -484,6 +514,11 @@ impl<T: Tap> Agent<T> {
         Ok((summary, tap))
     }
 
+    fn awaits_packets(&self) -> bool {
+        let emptied = self.kernel.late.lock().is_emptied() && self.kernel.overflow.is_emptied();
+        !emptied || !self.closer.seeds.is_empty()
+    }
+
     /// Writes all that is live at `now` (nanoseconds since boot), when no hook brings packets any
     /// more: what [`Agent::stop`] does, and tests with a clock of their own.
     ///
@@ -495,7 +530,7 @@ impl<T: Tap> Agent<T> {
         self.pass(now, false)?;
         // A seed that goes back in on one round leaves on the next.
         let mut round = 0;
-        while round < 2 || (!self.closer.seeds.is_empty() && round < MAX_ROUNDS) {
+        while round < 2 || (self.awaits_packets() && round < MAX_ROUNDS) {
             round += 1;
             self.pass(now + round, true)?;
         }
@@ -517,8 +552,8 @@ impl<T: Tap> Agent<T> {
     }
 }
 
-/// More than the rounds in which the largest ring of late packets passes through the seeds.
-const MAX_ROUNDS: u64 = 64;
+/// More than the rounds in which the largest rings pass through the seeds.
+const MAX_ROUNDS: u64 = 512;
 
 /// How boot time and UTC stand to each other now.
 #[must_use]

@@ -10,7 +10,7 @@ use collector_common::{
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::locate::leg;
+use crate::{anomalies::Ongoing, locate::leg};
 
 /// Packets and bytes, for people and scripts.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -62,7 +62,7 @@ impl Balance {
     pub fn of(before: &Books, after: &Books, live: Tally, taken: &Taken) -> Self {
         let expected = |books: &Books| {
             (books.seen_total().packets + books.settled.packets + taken.late_written.packets)
-                .saturating_sub(books.reasons_total().packets + books.late.packets)
+                .saturating_sub(books.reasons_total().packets + books.apart().packets)
         };
         let metered = taken.written.packets + live.packets;
         Self::between(expected(before), expected(after), metered)
@@ -157,6 +157,11 @@ pub struct Status {
     pub samples: u64,
     /// Payload samples lost to a full ring.
     pub samples_lost: u64,
+    /// Scans, floods and concentration that go on.
+    #[serde(default)]
+    pub anomalies: Vec<Ongoing>,
+    /// Payload samples that nobody looked at, because too many flows were undecided.
+    pub samples_shed: u64,
     /// Whether the books hold.
     pub balance: Balance,
 }

@@ -5,6 +5,7 @@ mod agent;
 mod attach;
 mod conservation;
 mod control;
+mod drains;
 mod ethtool;
 mod host;
 mod interface;

@@ -32,17 +32,17 @@ const ANSWER_WITHIN: Duration = Duration::from_secs(2);
 /// What the loop waits for beside time and signals.
 struct Doors {
     listener: UnixListener,
-    samples: AsyncFd<OwnedFd>,
     late: AsyncFd<OwnedFd>,
+    overflow: AsyncFd<OwnedFd>,
 }
 
 impl Doors {
     fn open<T: Tap>(agent: &Agent<T>, socket: &Path) -> anyhow::Result<Self> {
-        let [samples, late] = agent.rings()?.map(sys::watch);
+        let [late, overflow] = agent.rings()?.map(sys::watch);
         Ok(Self {
             listener: listen(socket)?,
-            samples: samples?,
             late: late?,
+            overflow: overflow?,
         })
     }
 }
@@ -65,7 +65,8 @@ pub async fn serve<T: Tap>(
     let mut hangup = signal(SignalKind::hangup())?;
     let mut agent = leaving_no_trace(start)?;
     let socket = agent.instance().socket(run_root);
-    let doors = match Doors::open(&agent, &socket) {
+    let begun = agent.begin_draining();
+    let doors = match begun.and_then(|()| Doors::open(&agent, &socket)) {
         Ok(doors) => doors,
         Err(error) => {
             agent.stop()?;
@@ -93,11 +94,11 @@ pub async fn serve<T: Tap>(
             }
             _ = settles.tick() => leaving_no_trace(|| agent.settle(sys::boot_time()))?,
             _ = drains.tick() => leaving_no_trace(|| agent.drain()),
-            ready = doors.samples.readable() => {
+            ready = doors.late.readable() => {
                 leaving_no_trace(|| agent.drain());
                 ready?.clear_ready();
             }
-            ready = doors.late.readable() => {
+            ready = doors.overflow.readable() => {
                 leaving_no_trace(|| agent.drain());
                 ready?.clear_ready();
             }

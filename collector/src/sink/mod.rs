@@ -11,11 +11,12 @@ use std::{
 };
 
 use collector_common::{
-    schema::{Counters, Geo, Header, Relay, Volume},
+    schema::{Anomaly, Counters, Geo, Header, Relay, Volume},
     wire::Tally,
 };
 use jiff::Timestamp;
 
+mod anomalies;
 mod close;
 mod content;
 mod days;
@@ -224,6 +225,13 @@ impl Sink {
         let as_row = has_line && self.config.header.level.has_flows();
         self.queue.push(id, record, as_row);
         self.totals.written.add(sum);
+    }
+
+    /// Takes anomalies; a level without statistics does not tell them.
+    pub fn note(&mut self, anomalies: &[Anomaly]) {
+        if self.config.header.level.has_flows() {
+            self.queue.note(anomalies);
+        }
     }
 
     /// Writes what waits, ends it with the sums so far and syncs it: a crash leaves all of it or

@@ -1,7 +1,7 @@
 //! What the agent looks out for while it runs, and says in the log.
 
 use collector_common::{
-    books::{Books, Hook},
+    books::{Books, Hook, Reason},
     settings::SECOND,
     wire::Tally,
 };
@@ -114,19 +114,20 @@ impl Fullness {
         {
             return;
         }
-        let overflow = books.overflow.saturating_sub(self.told.overflow);
+        let overflow = found_full(books) - found_full(&self.told);
         let samples = books.samples_lost.saturating_sub(self.told.samples_lost);
         if overflow > 0 {
             warn!(
                 packets = overflow,
-                "the flow table was full; these packets are in records of their own (see \
-                 --table-size)"
+                "the flow table was full; these packets are in records of their own, or counted as \
+                 lost (see --table-size)"
             );
         }
         if samples > 0 {
             warn!(
                 samples,
-                "the ring of payload samples was full; labels suffer (see --sample-ring)"
+                "a ring of payload samples was full; labels suffer (see --sample-ring and \
+                 --inspect-share)"
             );
         }
         if overflow + samples > 0 {
@@ -134,6 +135,11 @@ impl Fullness {
             self.told_at = Some(now);
         }
     }
+}
+
+/// Packets that found the table full.
+pub(super) fn found_full(books: &Books) -> u64 {
+    books.overflow.packets + books.reasons[Reason::OverflowLost as usize].packets
 }
 
 fn sum_counters<'a>(interfaces: impl Iterator<Item = &'a Interface>) -> [Tally; 2] {
