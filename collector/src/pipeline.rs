@@ -127,6 +127,19 @@ impl<T: Tap> Pipeline<T> {
         self.recorder.set_surroundings(surroundings);
     }
 
+    /// From now on, files are closed and removed by these limits, and failed flows get lines or
+    /// not; long flows are cut after `active` nanoseconds.
+    pub fn set_limits(&mut self, limits: Limits, write_failed: bool, active: u64) {
+        self.sink.set_limits(limits, write_failed);
+        let silence = SampleLimits::for_cuts_after(active).forget_after;
+        self.recorder.forget_after(silence);
+    }
+
+    /// So many rules exclude now, which files tell: the next commit begins a new spool.
+    pub fn set_exclusions(&mut self, rules: usize) {
+        self.sink.set_exclusions(rules);
+    }
+
     /// The records that follow are of a pass at `now`, nanoseconds since boot.
     pub fn advance(&mut self, now: u64) {
         self.sink.note(&self.detector.advance(now, self.clock));
@@ -136,18 +149,6 @@ impl<T: Tap> Pipeline<T> {
     #[must_use]
     pub fn anomalies(&self, now: u64) -> Vec<Ongoing> {
         self.detector.ongoing(now)
-    }
-
-    /// From now on, files are closed and removed by these limits, and failed flows get lines or
-    /// not; payload is kept in `samples`' bounds.
-    pub fn set_limits(&mut self, limits: Limits, write_failed: bool, samples: SampleLimits) {
-        self.sink.set_limits(limits, write_failed);
-        self.recorder.set_limits(samples);
-    }
-
-    /// So many rules exclude now, which files tell: the next commit begins a new spool.
-    pub fn set_exclusions(&mut self, rules: usize) {
-        self.sink.set_exclusions(rules);
     }
 
     /// Takes a payload sample; `bytes` may be longer than what was taken.

@@ -166,7 +166,10 @@ impl Settings {
             sink: self.metering.sink(&surroundings, self.metering.level()?)?,
             disk: Box::new(LocalDisk),
             surroundings,
-            samples: self.samples()?,
+            samples: SampleLimits {
+                blind: !self.metering.samples_payload(),
+                ..SampleLimits::for_cuts_after(self.metering.timeouts()?.active)
+            },
             clock,
             now,
         };
@@ -180,13 +183,6 @@ impl Settings {
             "--inspect-share is a percentage of a core, from 1 to 100, not {percent}"
         );
         Ok(percent)
-    }
-
-    fn samples(&self) -> anyhow::Result<SampleLimits> {
-        Ok(SampleLimits {
-            blind: !self.metering.samples_payload(),
-            ..SampleLimits::for_cuts_after(self.metering.timeouts()?.active)
-        })
     }
 
     /// Where locks and sockets are.

@@ -366,8 +366,9 @@ impl<T: Tap> Agent<T> {
             self.pipeline.set_exclusions(choices.exclusions.len());
         }
         self.options.timeouts = choices.timeouts;
+        let (limits, active) = (choices.limits, choices.timeouts.active);
         self.pipeline
-            .set_limits(choices.limits, choices.write_failed, choices.samples);
+            .set_limits(limits, choices.write_failed, active);
         if let Some(lookout) = &self.lookout {
             lookout.set_rules(choices.users, choices.rules);
         }

@@ -81,9 +81,9 @@ impl Recorder {
         self.surroundings = surroundings;
     }
 
-    /// From now on, payload is kept in these bounds.
-    pub fn set_limits(&mut self, limits: SampleLimits) {
-        self.samples.set_limits(limits);
+    /// From now on, a flow of which nothing was heard for so long has ended unseen, nanoseconds.
+    pub fn forget_after(&mut self, silence: u64) {
+        self.samples.forget_after(silence);
     }
 
     /// Forgets samples of flows that nobody ended.

@@ -42,15 +42,6 @@ impl SampleLimits {
             ..defaults
         }
     }
-
-    /// What each of so many may take.
-    fn shared_by(self, shards: usize) -> Self {
-        Self {
-            undecided: self.undecided.div_ceil(shards),
-            flows: self.flows.div_ceil(shards),
-            ..self
-        }
-    }
 }
 
 impl Default for SampleLimits {
@@ -75,16 +66,14 @@ impl Inspectors {
     /// Starts at `now`, as [`Samples::new`].
     pub(super) fn new(limits: SampleLimits, now: u64) -> Self {
         let shards = limits.shards.max(1);
-        let limits = limits.shared_by(shards as usize);
+        let share = |bound: usize| bound.div_ceil(shards as usize);
+        let limits = SampleLimits {
+            undecided: share(limits.undecided),
+            flows: share(limits.flows),
+            ..limits
+        };
         let samples = |_| Mutex::new(Samples::new(limits, now));
         Self((0..shards).map(samples).collect())
-    }
-
-    /// From now on, payload is kept in these bounds; the number of shards stays.
-    pub(super) fn set_limits(&self, limits: SampleLimits) {
-        let limits = limits.shared_by(self.0.len());
-        let shards = self.0.iter();
-        shards.for_each(|shard| shard.lock().set_limits(limits));
     }
 
     /// The shard of the flow `id`.
@@ -95,6 +84,11 @@ impl Inspectors {
 
     pub(super) fn forget(&self, now: u64) {
         self.0.iter().for_each(|shard| shard.lock().forget(now));
+    }
+
+    pub(super) fn forget_after(&self, silence: u64) {
+        let each = self.0.iter();
+        each.for_each(|shard| shard.lock().forget_after(silence));
     }
 
     pub(super) fn shed(&self) -> u64 {
@@ -140,8 +134,9 @@ impl Samples {
         }
     }
 
-    pub(super) fn set_limits(&mut self, limits: SampleLimits) {
-        self.limits = limits;
+    /// From now on, a flow of which nothing was heard for so long has ended unseen, nanoseconds.
+    pub(super) fn forget_after(&mut self, silence: u64) {
+        self.limits.forget_after = silence;
     }
 
     pub(super) fn shed(&self) -> u64 {

@@ -444,7 +444,11 @@ fn a_clock_that_is_set_moves_a_record_by_the_step_and_no_more() {
         let stepped = WallClock {
             boot_to_utc_offset_ns: clock.boot_to_utc_offset_ns + step,
         };
-        let start = |clock| recorder.publish(&record, &places, Level::Thesis, clock).start;
+        let start = |clock| {
+            recorder
+                .publish(&record, &places, Level::Thesis, clock)
+                .start
+        };
         let [before, after] = [clock, stepped].map(start);
         assert_eq!(after - before, hours * 60);
     }

@@ -10,7 +10,6 @@ use crate::{
         leg::{Host, LegRule},
         tor::user::User,
     },
-    pipeline::SampleLimits,
     sink::Limits,
 };
 
@@ -25,8 +24,6 @@ pub struct Choices {
     pub write_failed: bool,
     /// When files are closed and removed.
     pub limits: Limits,
-    /// Bounds of payload memory, which follow the active timeout.
-    pub samples: SampleLimits,
     /// Whom relays run as.
     pub users: Vec<User>,
     /// Whose traffic it is, before all other rules.
@@ -51,7 +48,7 @@ macro_rules! key {
 
 /// Every key. What names a file, a folder or an interface needs a restart: the running meter can
 /// open nothing that it did not open, or was not told of, at its start.
-const KEYS: [Key; 30] = [
+const KEYS: [Key; 31] = [
     key!("iface", Restart, iface),
     key!("out", Restart, metering.out),
     key!("node", Restart, metering.node),
@@ -79,6 +76,7 @@ const KEYS: [Key; 30] = [
     key!("tc", Restart, tc),
     key!("sample-ring", Restart, sample_ring),
     key!("late-ring", Restart, late_ring),
+    key!("inspect-share", Restart, inspect_share),
     key!("no-pin", Restart, no_pin),
     key!("pin-dir", Restart, pin_dir),
     key!("run-dir", Restart, run_dir),
@@ -129,7 +127,6 @@ impl Settings {
             exclusions: options.exclusions,
             write_failed: self.metering.write_failed,
             limits: self.metering.limits().context("of files")?,
-            samples: self.samples()?,
             users: legs.users,
             rules: legs.rules,
         })
