@@ -13,12 +13,12 @@ use collector_common::{books::Books, schema::Counters, wire::Tally};
 use jiff::Timestamp;
 use preflight::{refuse_old_kernel, refuse_pins};
 use tracing::info;
-use watch::{Fullness, HookWatch, report_recovery};
+use watch::{DiskWatch, Fullness, HookWatch, report_recovery};
 
 use super::{
     Options,
     attach::{self, Attachment},
-    conservation::{Amount, Balance, ConsensusStatus, Status, Taken, by_hook, by_reason},
+    conservation::{Amount, Balance, ConsensusStatus, Status, Sweeps, Taken, by_hook, by_reason},
     interface::{Interface, refuse_stacked},
     kernel::{Kernel, pin_folder},
     pins::{Instance, Lock, PinFolder},
@@ -46,8 +46,8 @@ pub struct Agent<T: Tap> {
     lost_in_crash: Tally,
     /// The kernel's, of the last tick, as records' files tell them.
     counters: Counters,
-    /// The disk takes nothing at the moment, and that has been said.
-    disk_failing: bool,
+    disk: DiskWatch,
+    sweeps: Sweeps,
     /// For the packet rate: seen at the last two ticks, and when.
     rate: [(u64, u64); 2],
     started: u64,
@@ -117,18 +117,16 @@ impl<T: Tap> Agent<T> {
             kernel,
             hooks,
             pipeline,
-            closer: Closer::new(
-                Seeds::default(),
-                LATE_IDS | (now / 1_000),
-                if fresh { now } else { 0 },
-            ),
+            // A slice takes longer than a nanosecond: those of the next agent have higher numbers.
+            closer: Closer::new(Seeds::default(), LATE_IDS | (now / 1_000), now),
             interfaces,
             options,
             instance,
             pins,
             lost_in_crash: Tally::default(),
             counters: Counters::default(),
-            disk_failing: false,
+            disk: DiskWatch::default(),
+            sweeps: Sweeps::default(),
             rate: [(seen, now); 2],
             started: now,
             watch,
@@ -262,6 +260,7 @@ impl<T: Tap> Agent<T> {
             consensus: self.consensus_at(wall_clock().utc(now)),
             live_flows: flows,
             table_size: self.options.table_size.into(),
+            sweep: self.sweeps,
             live: live.into(),
             written: taken.written.into(),
             unwritten: self.unwritten().into(),

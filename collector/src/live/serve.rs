@@ -81,7 +81,7 @@ pub async fn serve<T: Tap>(
             _ = terminate.recv() => break,
             _ = interrupt.recv() => break,
             _ = ticks.tick() => leaving_no_trace(|| agent.tick(sys::boot_time()))?,
-            _ = settles.tick() => leaving_no_trace(|| agent.settle(sys::boot_time()))?,
+            _ = settles.tick() => leaving_no_trace(|| agent.settle())?,
             _ = drains.tick() => leaving_no_trace(|| agent.drain()),
             ready = doors.samples.readable() => {
                 leaving_no_trace(|| agent.drain());

@@ -107,7 +107,7 @@ impl Reading {
                 let sizes = content.sizes.entry((leg, day)).or_default();
                 sizes.add(&histograms);
             }
-            Entry::Ids(_) => {}
+            Entry::Ids(_) | Entry::Cuts(_) => {}
             Entry::Totals(totals) => {
                 content.before.get_or_insert(totals.counters);
                 content.after = totals.counters;

@@ -68,11 +68,7 @@ impl<F: Form> Shard<F> {
     pub(super) fn new(config: ShardConfig<F>) -> Self {
         Self {
             meter: config.meter,
-            closer: Closer::new(
-                Seeds::with_capacity(config.seeds),
-                config.late_id,
-                config.now,
-            ),
+            closer: Closer::new(Seeds::with_capacity(config.seeds), config.late_id, 0),
             out: Forming {
                 recorder: config.recorder,
                 form: config.form,
@@ -93,7 +89,7 @@ impl<F: Form> Shard<F> {
     pub(super) fn meter(&mut self, packet: &Seen<'_>) -> anyhow::Result<()> {
         if !self.closer.seeds.has_room() {
             // Live, packets wait in their ring until these have gone.
-            self.settle(packet.observation.now)?;
+            self.settle()?;
         }
         if let Some(arrival) = self.arrival {
             arrival.end_before(&mut self.meter, packet, &mut self.out);
@@ -116,7 +112,7 @@ impl<F: Form> Shard<F> {
                 self.pass(now, false)?;
                 self.out.recorder.forget(now);
             } else {
-                self.settle(now)?;
+                self.settle()?;
             }
         }
         self.step = step;
@@ -168,12 +164,13 @@ impl<F: Form> Shard<F> {
             timeouts: self.timeouts,
         };
         let mut table = MemoryTable(&mut self.meter);
-        self.closer.pass(&mut table, &mut self.out, &pass)
+        self.closer.pass(&mut table, &mut self.out, &pass)?;
+        Ok(())
     }
 
-    fn settle(&mut self, now: u64) -> anyhow::Result<()> {
+    fn settle(&mut self) -> anyhow::Result<()> {
         let mut table = MemoryTable(&mut self.meter);
-        self.closer.settle(&mut table, &mut self.out, now)
+        self.closer.settle(&mut table, &mut self.out)
     }
 }
 
@@ -202,7 +199,9 @@ impl<F: Form> Records for Forming<F> {
         });
     }
 
-    fn commit(&mut self, _: u64, _: Tally) {}
+    fn commit(&mut self, _: Tally) {}
+
+    fn pass_over(&mut self, _: u64) {}
 }
 
 /// What the kernel's rings lead to.
@@ -230,8 +229,9 @@ impl Table for MemoryTable<'_> {
 
     fn drain(&mut self, _: &mut impl Records, _: &mut Seeds) {}
 
-    fn sweep(&mut self, sweep: &Sweep) -> anyhow::Result<Vec<Handle>> {
-        Ok(self.0.table.sweep(sweep))
+    fn sweep(&mut self, sweep: &Sweep, due: &mut Vec<Handle>) -> anyhow::Result<bool> {
+        *due = self.0.table.sweep(sweep);
+        Ok(false)
     }
 
     fn quiesce(&mut self) -> anyhow::Result<()> {
@@ -242,8 +242,10 @@ impl Table for MemoryTable<'_> {
         Ok(Some(*self.0.table.flow(handle)))
     }
 
-    fn delete(&mut self, handle: Handle) -> anyhow::Result<()> {
-        self.0.table.delete(handle);
+    fn delete(&mut self, closed: &[Handle]) -> anyhow::Result<()> {
+        for handle in closed {
+            self.0.table.delete(*handle);
+        }
         Ok(())
     }
 
