@@ -303,6 +303,7 @@ impl Sink {
     /// What waits can't be written, or the next spool can't be made: then nothing has changed. Or a
     /// spool can't be closed: the next call tries again.
     pub fn rotate(&mut self, now: Moment) -> Result<(), Trouble> {
+        self.stay_in_place().map_err(Undone::Begun.by())?;
         // It names kinds that this spool was told.
         if !self.queue.is_empty() {
             self.flush().map_err(Undone::Written.by())?;
@@ -328,6 +329,7 @@ impl Sink {
         if !self.queue.is_empty() || self.totals != self.told {
             self.flush()?;
         }
+        self.stay_in_place()?;
         self.to_close.push(self.spool.id);
         self.close_old(now, After::Nothing)
             .map_err(|trouble| trouble.error)?;
@@ -364,14 +366,26 @@ impl Sink {
         self.removed
     }
 
+    /// Where the folder was taken away the spool is written anew: nothing of it is lost.
+    fn stay_in_place(&mut self) -> Result<(), SinkError> {
+        if self.spool.is_in_place() {
+            return Ok(());
+        }
+        make_folder(&self.config.folder)?;
+        self.spool.write_anew(&mut *self.disk)?;
+        tracing::warn!(
+            "the spool had gone from {}, and was written there anew",
+            self.config.folder.display()
+        );
+        Ok(())
+    }
+
     fn flush(&mut self) -> Result<(), SinkError> {
+        self.stay_in_place()?;
         let limits = &self.config.limits;
         let folder = &self.config.folder;
-        let space = self
-            .disk
-            .space(folder)
-            .map_err(|error| SinkError::new("ask for the room of", folder, error))?;
-        if !limits.retention.has_room(space) {
+        let (node, kept) = (&self.config.node, &limits.retention);
+        if !retention::make_room(folder, node, kept, &*self.disk, &mut self.removed)? {
             let error = io::Error::from(io::ErrorKind::StorageFull);
             return Err(SinkError::new(
                 "write below the free room of",
