@@ -134,8 +134,8 @@ pub struct FlowEntry {
     pub hook: u8,
     /// Always zero.
     pub reserved: u8,
-    /// Pass that cut the flow.
-    pub cut_pass: u64,
+    /// Pass that told the agent last that the flow is due.
+    pub told: u64,
     /// When it was cut.
     pub cut_at: u64,
     /// Counted in earlier parts, by [`Side`].
@@ -163,7 +163,7 @@ impl Default for FlowEntry {
             basis: 0,
             hook: 0,
             reserved: 0,
-            cut_pass: 0,
+            told: 0,
             cut_at: 0,
             baseline: [Tally::default(); 2],
             pending: [Tally::default(); 2],
@@ -330,28 +330,35 @@ impl FlowEntry {
     }
 
     /// One visit of a sweep: commits a cut that is on disk, then marks what is due. True when the
-    /// agent is to read this entry.
+    /// agent is to read this entry, which `tell` has told it.
     ///
-    /// A second visit in the same pass (a full buffer makes the kernel repeat one) changes
-    /// nothing and says the same.
+    /// Nothing is marked that could not be told, and nothing is told twice in a pass: between two
+    /// reads of an iterator entries come and go, so that it visits one again or leaves one out.
     #[inline(always)]
-    pub fn visit<A: Arithmetic>(&mut self, sweep: &Sweep) -> bool {
-        if self.state & state::CUT != 0 {
-            if self.cut_pass > sweep.committed {
-                return true;
-            }
+    pub fn visit<A: Arithmetic>(&mut self, sweep: &Sweep, tell: impl FnOnce() -> bool) -> bool {
+        if self.is_cut() && sweep.has_committed(self.told) {
             self.commit_cut::<A>();
         }
         let end = expiry::due(self, sweep.now, &sweep.timeouts);
-        if sweep.all == 0 && end == Some(End::Active) {
-            self.cut::<A>(sweep);
-            return true;
+        let due = sweep.all != 0 || end.is_some() || self.is_cut();
+        if !due || self.told == sweep.pass || !tell() {
+            return false;
         }
-        let closing = sweep.all != 0 || end.is_some();
-        if closing {
-            A::or(&mut self.state, state::CLOSING);
+        self.told = sweep.pass;
+        // A cut that is not on disk is told again, and nothing else before it is.
+        if !self.is_cut() {
+            if sweep.all == 0 && end == Some(End::Active) {
+                self.cut::<A>(sweep);
+            } else {
+                A::or(&mut self.state, state::CLOSING);
+            }
         }
-        closing
+        true
+    }
+
+    #[inline(always)]
+    fn is_cut(&self) -> bool {
+        self.state & state::CUT != 0
     }
 
     /// Active cut: a snapshot for the record, and no sampling any more. Packets go on counting.
@@ -359,7 +366,6 @@ impl FlowEntry {
     fn cut<A: Arithmetic>(&mut self, sweep: &Sweep) {
         self.pending = [self.directions[0].tally, self.directions[1].tally];
         self.cut_at = sweep.now;
-        self.cut_pass = sweep.pass;
         self.directions[0].window.done = 1;
         self.directions[1].window.done = 1;
         A::or(&mut self.state, state::CUT);

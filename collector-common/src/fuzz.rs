@@ -198,14 +198,16 @@ fn sweep(entry: &mut FlowEntry, books: &mut Tracked, pass: u64, now: u64) {
     let sweep = Sweep {
         now,
         pass,
+        since: 1,
         committed: pass - 1,
         all: 0,
+        visits: 1,
         timeouts: Timeouts::DEFAULT,
     };
     if let Some(cut) = books.cut.take() {
         books.written = books.written.plus(cut);
     }
-    let is_due = entry.visit::<Owned>(&sweep);
+    let is_due = entry.visit::<Owned>(&sweep, || true);
     assert!(is_due || !was_closed, "a closed flow stays due");
     let [opener, responder] = entry.counts();
     if is_due && entry.state & state::CUT != 0 {

@@ -66,14 +66,28 @@ impl Default for Timeouts {
 pub struct Sweep {
     /// The tick's time, nanoseconds since boot.
     pub now: u64,
-    /// This pass; 1 and up.
+    /// This slice of a pass; grows from one to the next, over all agents.
     pub pass: u64,
-    /// Cuts made in passes up to this one are on disk: their snapshot becomes the baseline.
+    /// The first of this agent's: what was told before may be in no record.
+    pub since: u64,
+    /// What was told from `since` to this one is on disk: a cut's snapshot becomes the baseline.
     pub committed: u64,
     /// 1: every entry is due (shutdown).
     pub all: u64,
+    /// Entries that one read of the iterator still visits: the kernel's walk over a hash map lets
+    /// nobody else run (kernel/bpf/bpf_iter.c reschedules between tasks and the like alone).
+    pub visits: u64,
     /// When flows end.
     pub timeouts: Timeouts,
+}
+
+impl Sweep {
+    /// Whether the record of what was told in `pass` is on disk.
+    #[inline(always)]
+    #[must_use]
+    pub fn has_committed(&self, pass: u64) -> bool {
+        self.since <= pass && pass <= self.committed
+    }
 }
 
 /// What the exclusion trie is searched with, behind the prefix length that the trie itself keeps

@@ -31,7 +31,8 @@ struct MapElement {
     value: *mut FlowEntry,
 }
 
-/// Visits one entry of the table, marks it when it is due and writes its key to the agent.
+/// Visits one entry of the table, writes its key to the agent when it is due and marks it. 1 ends
+/// the read; the next one begins with this entry.
 ///
 /// aya-ebpf has no macro for this program type; the section's name says it all to the loader.
 #[unsafe(no_mangle)]
@@ -43,12 +44,17 @@ extern "C" fn sweep_flows(element: *mut MapElement) -> i32 {
         return 0;
     }
     let Some(sweep) = sweep::get() else { return 0 };
-    // SAFETY: not null, of the map's value size; shared with packet programs as in `flows::find`.
-    let due = unsafe { (*value).visit::<Atomic>(sweep) };
-    if due {
-        // SAFETY: `key` is the map's key size. A full buffer makes the kernel call again.
-        unsafe { bpf_seq_write((*meta).seq, key.cast(), size_of::<FlowKey>() as u32) };
+    if sweep.visits == 0 {
+        return 1;
     }
+    sweep.visits -= 1;
+    let tell = || {
+        // SAFETY: `key` is the map's key size. Refused by a full buffer, it comes again.
+        let told = unsafe { bpf_seq_write((*meta).seq, key.cast(), size_of::<FlowKey>() as u32) };
+        told == 0
+    };
+    // SAFETY: not null, of the map's value size; shared with packet programs as in `flows::find`.
+    unsafe { (*value).visit::<Atomic>(sweep, tell) };
     0
 }
 

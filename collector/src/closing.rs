@@ -4,8 +4,6 @@
 
 mod seeds;
 
-use std::collections::HashSet;
-
 use anyhow::Context;
 use collector_common::{
     event::SampleHeader,
@@ -15,6 +13,7 @@ use collector_common::{
     settings::{Sweep, Timeouts},
     wire::Tally,
 };
+use hashbrown::HashSet;
 
 pub(crate) use seeds::Kind;
 pub use seeds::Seeds;
@@ -29,11 +28,12 @@ pub trait Table {
     /// Hands over what waits: samples to `records`, late packets to `seeds`.
     fn drain(&mut self, records: &mut impl Records, seeds: &mut Seeds);
 
-    /// Marks what is due; gives the flows to be read.
+    /// Goes a step on in the walk over the table, or begins one: marks what is due and adds it to
+    /// `due`. False when the walk is over.
     ///
     /// # Errors
     /// Those of system calls.
-    fn sweep(&mut self, sweep: &Sweep) -> anyhow::Result<Vec<Self::Handle>>;
+    fn sweep(&mut self, sweep: &Sweep, due: &mut Vec<Self::Handle>) -> anyhow::Result<bool>;
 
     /// Waits until nobody adds to a marked flow any more.
     ///
@@ -47,11 +47,11 @@ pub trait Table {
     /// Those of system calls.
     fn read(&mut self, handle: Self::Handle) -> anyhow::Result<Option<Flow>>;
 
-    /// Takes a flow out whose record is written.
+    /// Takes flows out whose records are written.
     ///
     /// # Errors
     /// Those of system calls.
-    fn delete(&mut self, handle: Self::Handle) -> anyhow::Result<()>;
+    fn delete(&mut self, closed: &[Self::Handle]) -> anyhow::Result<()>;
 
     /// Puts seeds in, or adds them to the flow of their key; true for each that is in.
     ///
@@ -78,8 +78,17 @@ pub trait Records {
     fn flow_ended(&mut self, flow: &Flow, counts: [Tally; 2], end: End);
 
     /// Makes what was written last; `late_written`: of late packets, what is in records so far.
-    fn commit(&mut self, now: u64, late_written: Tally);
+    fn commit(&mut self, late_written: Tally);
+
+    /// The table has been walked over at `now`: cuts of the pass before are no longer told again.
+    fn pass_over(&mut self, now: u64);
 }
+
+/// Flows that are closed at a time: memory of a pass is bounded by them, and a wait for running
+/// programs, a sync of the disk is for so many.
+const SLICE: usize = 16_384;
+/// Entries visited at a time, in which nobody else runs on this core: some milliseconds.
+const VISITS: u64 = 65_536;
 
 /// One pass: its time, nanoseconds since boot, and what is due.
 #[derive(Clone, Copy, Debug)]
@@ -100,20 +109,20 @@ pub struct Closer {
     pub(crate) late_written: Tally,
     /// Of the last flow that late packets made.
     late_id: u64,
-    /// The last pass whose cuts are written.
-    committed: u64,
+    /// The first slice of a pass, and the last, whose cuts are written.
+    passes: [u64; 2],
 }
 
 impl Closer {
-    /// Ids of flows that late packets make count from above `late_id`. The cuts of passes up to
-    /// `committed` are written.
+    /// Ids of flows that late packets make count from above `late_id`, slices of passes from above
+    /// `pass`: what was told up to it, by another agent, may be in no record.
     #[must_use]
-    pub fn new(seeds: Seeds, late_id: u64, committed: u64) -> Self {
+    pub fn new(seeds: Seeds, late_id: u64, pass: u64) -> Self {
         Self {
             seeds,
             late_written: Tally::default(),
             late_id,
-            committed,
+            passes: [pass + 1, pass],
         }
     }
 
@@ -126,19 +135,17 @@ impl Closer {
         &mut self,
         table: &mut impl Table,
         records: &mut impl Records,
-        now: u64,
     ) -> anyhow::Result<()> {
         table.drain(records, &mut self.seeds);
         if self.seeds.is_empty() {
             return Ok(());
         }
         self.put_back(table, records, &[])?;
-        records.commit(now, self.late_written);
+        records.commit(self.late_written);
         Ok(())
     }
 
-    /// A pass over the table. The order makes it exact: mark, wait until nobody adds any more,
-    /// read, write, sync, delete; only then do packets of these keys open new entries.
+    /// A pass over the table, slice by slice; gives how many flows it closed.
     ///
     /// # Errors
     /// System calls that should not fail.
@@ -147,48 +154,81 @@ impl Closer {
         table: &mut T,
         records: &mut impl Records,
         pass: &Pass,
-    ) -> anyhow::Result<()> {
-        let now = pass.now;
-        table.drain(records, &mut self.seeds);
+    ) -> anyhow::Result<u64> {
+        let (mut closed, mut more) = (0, true);
+        while more {
+            let due;
+            (due, more) = self.slice(table, records, pass)?;
+            closed += self.close(table, records, due, pass.all)?;
+        }
+        records.pass_over(pass.now);
+        Ok(closed)
+    }
+
+    /// Marks flows that are due, some of them; whether there may be more. What is on disk by now is
+    /// told, so that a cut is told once even where an iterator shows its flow again.
+    fn slice<T: Table>(
+        &mut self,
+        table: &mut T,
+        records: &mut impl Records,
+        pass: &Pass,
+    ) -> anyhow::Result<(Vec<T::Handle>, bool)> {
+        let [since, committed] = self.passes;
         let parameters = Sweep {
-            now,
-            pass: now,
-            committed: self.committed,
+            now: pass.now,
+            pass: committed + 1,
+            since,
+            committed,
             all: pass.all.into(),
+            visits: VISITS,
             timeouts: pass.timeouts,
         };
-        let due = table
-            .sweep(&parameters)
-            .context("sweeping the flow table")?;
+        self.passes[1] = parameters.pass;
+        let (mut due, mut more) = (Vec::new(), true);
+        while more && due.len() < SLICE {
+            table.drain(records, &mut self.seeds);
+            let step = table.sweep(&parameters, &mut due);
+            more = step.context("sweeping the flow table")?;
+        }
+        Ok((due, more))
+    }
+
+    /// Closes what is due; gives how many flows that were. The order makes it exact: they are
+    /// marked; wait until nobody adds any more, read, write, sync, delete; only then do packets of
+    /// these keys open new entries.
+    fn close<T: Table>(
+        &mut self,
+        table: &mut T,
+        records: &mut impl Records,
+        due: Vec<T::Handle>,
+        all: bool,
+    ) -> anyhow::Result<u64> {
         if !due.is_empty() {
             table.quiesce().context("waiting for running programs")?;
             table.drain(records, &mut self.seeds);
         }
-        let closing = self.write_due(table, records, &due, pass.all)?;
-        let next = self.put_back(table, records, &closing)?;
-        records.commit(now, self.late_written);
-        for (handle, _) in closing {
-            table.delete(handle).context("deleting a closed flow")?;
-        }
-        self.committed = now;
+        let (closing, keys) = self.write_due(table, records, due, all)?;
+        let next = self.put_back(table, records, &keys)?;
+        records.commit(self.late_written);
+        table.delete(&closing).context("deleting closed flows")?;
         if !next.is_empty() {
             self.plant_or_write(table, records, &next)?;
-            records.commit(now, self.late_written);
+            records.commit(self.late_written);
         }
-        Ok(())
+        Ok(closing.len() as u64)
     }
 
-    /// Writes a record for each due flow and returns those that are to be deleted.
+    /// Writes a record for each due flow; gives those that are to be deleted, and their keys.
     fn write_due<T: Table>(
         &mut self,
         table: &mut T,
         records: &mut impl Records,
-        due: &[T::Handle],
+        due: Vec<T::Handle>,
         all: bool,
-    ) -> anyhow::Result<Vec<(T::Handle, FlowKey)>> {
-        let mut closing = Vec::with_capacity(due.len());
+    ) -> anyhow::Result<(Vec<T::Handle>, Vec<FlowKey>)> {
+        let (mut closing, mut keys) = (Vec::new(), Vec::new());
         for handle in due {
-            let flow = table.read(*handle).context("reading a closing flow")?;
+            let flow = table.read(handle).context("reading a closing flow")?;
             let Some(flow) = flow else { continue };
             // It may be closing already, by a packet: what came behind the snapshot is for the
             // next pass, which commits the cut first.
@@ -196,11 +236,12 @@ impl Closer {
                 write(records, &flow, End::Active);
             }
             if flow.entry.is_closing() {
-                closing.push((*handle, flow.key));
+                closing.push(handle);
+                keys.push(flow.key);
                 self.write_closing(records, flow, all);
             }
         }
-        Ok(closing)
+        Ok((closing, keys))
     }
 
     fn write_closing(&mut self, records: &mut impl Records, mut flow: Flow, all: bool) {
@@ -222,11 +263,11 @@ impl Closer {
 
     /// Late packets go back into the table, or are written as they are where it is full. Those
     /// whose key is being closed wait until it is gone: they are returned.
-    fn put_back<T: Table>(
+    fn put_back(
         &mut self,
-        table: &mut T,
+        table: &mut impl Table,
         records: &mut impl Records,
-        closing: &[(T::Handle, FlowKey)],
+        closing: &[FlowKey],
     ) -> anyhow::Result<Vec<Flow>> {
         if self.seeds.is_empty() {
             return Ok(Vec::new());
@@ -238,7 +279,7 @@ impl Closer {
         for flow in &mut open {
             flow.entry.id = self.next_late_id();
         }
-        let closing: HashSet<&FlowKey> = closing.iter().map(|(_, key)| key).collect();
+        let closing: HashSet<&FlowKey> = closing.iter().collect();
         let (next, open): (Vec<_>, Vec<_>) = open
             .into_iter()
             .partition(|flow| closing.contains(&flow.key));

@@ -10,10 +10,11 @@ use crate::{
     locate::Surroundings,
     record::{Record, RecordId},
     sink::{
-        Limits, Moment, Outside, Sink, SinkConfig, SinkError,
+        Limits, Moment, Outside, PASSES_TO_SETTLE, Sink, SinkConfig, SinkError,
         disk::Disk,
         entry::{Lineage, Totals},
         recover::Recovered,
+        trouble::Trouble,
     },
 };
 
@@ -82,6 +83,7 @@ pub struct Pipeline<T: Tap> {
     recorder: Recorder,
     detector: Detector,
     clock: WallClock,
+    passes: usize,
 }
 
 impl<T: Tap> Pipeline<T> {
@@ -99,6 +101,7 @@ impl<T: Tap> Pipeline<T> {
             recorder: Recorder::new(config.samples, config.surroundings, config.now),
             detector: Detector::default(),
             clock: config.clock,
+            passes: 0,
         })
     }
 
@@ -156,8 +159,8 @@ impl<T: Tap> Pipeline<T> {
         self.recorder.sample(header, bytes);
     }
 
-    /// Whether the record was written before the crash. The answer holds until the first
-    /// rotation; by then the table that the crash left has been settled.
+    /// Whether the record was written before the crash. The answer holds for the first passes; by
+    /// then the table that the crash left has been settled.
     #[must_use]
     pub fn already_written(&self, id: &RecordId) -> bool {
         self.recovered
@@ -183,22 +186,28 @@ impl<T: Tap> Pipeline<T> {
     ///
     /// # Errors
     /// As [`Sink::commit`]: records wait, metering goes on.
-    pub fn commit(&mut self, outside: Outside) -> Result<(), SinkError> {
+    pub fn commit(&mut self, outside: Outside) -> Result<(), Trouble> {
         self.sink.commit(outside)
     }
 
-    /// Closes a spool that is old or large enough, and forgets samples of flows that nobody
-    /// ended.
+    /// The flow table has been walked over: closes a spool that is old or large enough, and forgets
+    /// samples of flows that nobody ended.
     ///
     /// # Errors
     /// As [`Sink::rotate`].
-    pub fn rotate(&mut self, now: u64) -> Result<(), SinkError> {
+    pub fn pass_over(&mut self, now: u64) -> Result<(), Trouble> {
         self.recorder.forget(now);
-        if !self.sink.should_rotate(now) {
-            return Ok(());
+        self.passes += 1;
+        if self.passes == PASSES_TO_SETTLE {
+            self.recovered.forget_ids();
         }
-        self.recovered.forget_ids();
-        self.sink.rotate(self.clock.moment(now))
+        let rotated = if self.sink.should_rotate(now) {
+            self.sink.rotate(self.clock.moment(now))
+        } else {
+            Ok(())
+        };
+        self.sink.pass_over();
+        rotated
     }
 
     /// Writes what still waits and closes the spool. Gives the tap back.
@@ -216,7 +225,7 @@ impl<T: Tap> Pipeline<T> {
     ///
     /// # Errors
     /// As [`Sink::rotate`].
-    pub fn go_on_as(&mut self, lineage: Lineage, now: u64) -> Result<(), SinkError> {
+    pub fn go_on_as(&mut self, lineage: Lineage, now: u64) -> Result<(), Trouble> {
         let now = self.clock.moment(now);
         self.sink.go_on_as(lineage, &self.recovered, now)
     }

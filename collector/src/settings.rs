@@ -6,10 +6,12 @@ use anyhow::{anyhow, bail, ensure};
 use clap::Args;
 use serde::{Deserialize, de::DeserializeOwned};
 
+mod keeping;
 mod metering;
 mod reload;
 mod tor;
 
+use keeping::Keeping;
 pub use metering::{Metering, NFSTREAM_ACTIVE, Payload, Privacy};
 pub use reload::Choices;
 pub use tor::Tor;
@@ -34,6 +36,10 @@ pub struct Settings {
     #[command(flatten)]
     #[serde(skip)]
     metering: Metering,
+    /// How large files get, and how long they stay.
+    #[command(flatten)]
+    #[serde(skip)]
+    keeping: Keeping,
     /// Hook for what comes in: auto is tc, which is exact on every driver [default: auto]
     #[arg(long, value_enum)]
     ingress: Option<Ingress>,
@@ -105,6 +111,7 @@ impl Settings {
         };
         Ok(Self {
             metering,
+            keeping: read(table.clone())?,
             ..read(table)?
         })
     }
@@ -115,6 +122,7 @@ impl Settings {
         Self {
             iface: either(flags.iface, self.iface),
             metering: self.metering.under(flags.metering),
+            keeping: self.keeping.under(flags.keeping),
             ingress: flags.ingress.or(self.ingress),
             tc: flags.tc.or(self.tc),
             sample_ring: flags.sample_ring.or(self.sample_ring),
@@ -162,8 +170,10 @@ impl Settings {
         let now = live::boot_time();
         let sources = self.metering.sources(Host::This, clock.utc(now))?;
         let surroundings = sources.current();
+        let mut sink = self.metering.sink(&surroundings, self.metering.level()?)?;
+        sink.limits = self.keeping.limits(sink.limits)?;
         let config = PipelineConfig {
-            sink: self.metering.sink(&surroundings, self.metering.level()?)?,
+            sink,
             disk: Box::new(LocalDisk),
             surroundings,
             samples: SampleLimits {
@@ -315,6 +325,11 @@ mod tests {
             active-timeout = 1
             linger = 1
             rotate-after = 60
+            rotate-size = "1MiB"
+            queue-bytes = 4096
+            keep-days = 1
+            keep-bytes = "1GiB"
+            keep-free = 1
             write-failed = true
             privacy = "aggregate"
             dp = "epsilon=0.3,bound=1,period=day"

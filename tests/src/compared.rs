@@ -26,6 +26,7 @@ impl From<&Record> for Facts {
     fn from(record: &Record) -> Self {
         let entry = FlowEntry {
             id: 0,
+            told: 0,
             ifindex: 0,
             user: NO_USER,
             ..record.flow.entry

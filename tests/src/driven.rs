@@ -133,7 +133,7 @@ impl Driven {
             let now = self.step * STEP;
             self.agent.set_clock(now)?;
             if !self.step.is_multiple_of(2) {
-                self.agent.settle(now)?;
+                self.agent.settle()?;
                 continue;
             }
             self.agent.tick(now)?;

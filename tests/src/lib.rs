@@ -36,4 +36,5 @@ pub mod tap;
 pub mod timed;
 pub mod tornet;
 pub mod trace;
+pub mod usage;
 pub mod wire;

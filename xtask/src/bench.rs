@@ -22,6 +22,7 @@ use crate::{
 #[command(after_help = "Example:
   cargo xtask bench kernel    nanoseconds per packet of the kernel programs (as root)
   cargo xtask bench agent     the agent's own CPU at the highest packet rate (as root)
+  cargo xtask bench sweep     closing over a table of a million flows (as root)
   cargo xtask bench replay    replay beside NFStream, ndpiReader and softflowd
   cargo xtask bench locate    nanoseconds to find an address's country in tor's files
   cargo xtask bench records   from a flow that ended to its line: records a second, bytes a record
@@ -41,6 +42,13 @@ enum What {
     },
     /// The agent's share of a core while 1,000 established flows carry all that goes.
     Agent {
+        /// Arguments of the benchmark itself.
+        #[arg(last = true)]
+        arguments: Vec<String>,
+    },
+    /// The agent's share of a core while 20,000 flows a second begin and end over a table of a
+    /// million, and how long a pass takes.
+    Sweep {
         /// Arguments of the benchmark itself.
         #[arg(last = true)]
         arguments: Vec<String>,
@@ -67,6 +75,7 @@ pub(crate) fn run(arguments: &Arguments, workspace: &Workspace, caller: &Caller)
     match &arguments.what {
         What::Kernel { arguments } => kernel("bench-kernel", arguments, workspace, caller),
         What::Agent { arguments } => kernel("bench-agent", arguments, workspace, caller),
+        What::Sweep { arguments } => kernel("bench-sweep", arguments, workspace, caller),
         What::Locate { arguments } => plain("bench-locate", arguments, workspace, caller),
         What::Records { arguments } => plain("bench-records", arguments, workspace, caller),
         What::Replay(arguments) => replay::run(arguments, workspace, caller),

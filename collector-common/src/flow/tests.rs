@@ -76,8 +76,10 @@ fn pass(pass: u64, now: u64) -> Sweep {
     Sweep {
         now,
         pass,
+        since: 1,
         committed: 0,
         all: 0,
+        visits: 1,
         timeouts: Timeouts::DEFAULT,
     }
 }

@@ -169,7 +169,7 @@ mod tests {
         for time in 1..=times {
             feed(&mut pipeline);
             pipeline.commit(Outside::default()).unwrap();
-            pipeline.rotate(time * SECOND).unwrap();
+            pipeline.pass_over(time * SECOND).unwrap();
         }
         pipeline.close(times * SECOND).unwrap();
     }

@@ -13,12 +13,12 @@ use collector_common::{books::Books, schema::Counters, wire::Tally};
 use jiff::Timestamp;
 use preflight::refuse_old_kernel;
 use tracing::info;
-use watch::{Fullness, HookWatch, Pressure, found_full, report_recovery};
+use watch::{DiskWatch, Fullness, HookWatch, Pressure, found_full, report_recovery};
 
 use super::{
     Options,
     attach::{self, Attachment},
-    conservation::{Amount, Balance, ConsensusStatus, Status, Taken, by_hook, by_reason},
+    conservation::{Amount, Balance, ConsensusStatus, Status, Sweeps, Taken, by_hook, by_reason},
     drains::Drains,
     host::{Clocks, Ended, HostWatch},
     interface::{Interface, refuse_stacked},
@@ -56,8 +56,8 @@ pub struct Agent<T: Tap> {
     lost_in_upgrade: u64,
     /// The kernel's, of the last tick, as records' files tell them.
     counters: Counters,
-    /// The disk takes nothing at the moment, and that has been said.
-    disk_failing: bool,
+    disk: DiskWatch,
+    sweeps: Sweeps,
     /// For the packet rate: seen at the last two ticks, and when.
     rate: [(u64, u64); 2],
     started: u64,
@@ -148,11 +148,8 @@ impl<T: Tap> Agent<T> {
             hooks,
             drains: None,
             pipeline,
-            closer: Closer::new(
-                Seeds::default(),
-                LATE_IDS | (now / 1_000),
-                if fresh { now } else { 0 },
-            ),
+            // A slice takes longer than a nanosecond: those of the next agent have higher numbers.
+            closer: Closer::new(Seeds::default(), LATE_IDS | (now / 1_000), now),
             host,
             ended: None,
             options,
@@ -161,7 +158,8 @@ impl<T: Tap> Agent<T> {
             lost_in_crash: Tally::default(),
             lost_in_upgrade: 0,
             counters: Counters::default(),
-            disk_failing: false,
+            disk: DiskWatch::default(),
+            sweeps: Sweeps::default(),
             rate: [(seen, now); 2],
             started: now,
             watch,
@@ -218,7 +216,7 @@ impl<T: Tap> Agent<T> {
     fn write_out(&mut self, left: Leftover) -> anyhow::Result<()> {
         let now = sys::boot_time();
         self.go_on_as(left.kernel.lineage, now)?;
-        let closer = Closer::new(Seeds::default(), LATE_IDS | (now / 1_000), 0);
+        let closer = Closer::new(Seeds::default(), LATE_IDS | (now / 1_000), now);
         let closer = std::mem::replace(&mut self.closer, closer);
         let kernel = std::mem::replace(&mut self.kernel, left.kernel);
         let options = std::mem::replace(&mut self.options, left.options);
@@ -419,6 +417,7 @@ impl<T: Tap> Agent<T> {
             consensus: self.consensus_at(self.wall_clock().utc(now)),
             live_flows: flows,
             table_size: self.options.table_size.into(),
+            sweep: self.sweeps,
             live: live.into(),
             written: taken.written.into(),
             unwritten: self.unwritten().into(),

@@ -1,6 +1,6 @@
 //! Conservation: seen = metered + reasons; metered = in records and counters + live.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
 
 use collector_common::{
     books::{Books, Hook, Reason},
@@ -98,6 +98,39 @@ impl Balance {
     }
 }
 
+/// A pass over the flow table.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Swept {
+    /// How long it took.
+    pub milliseconds: u64,
+    /// Flows that it closed.
+    pub flows: u64,
+}
+
+/// What passes over the flow table take.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Sweeps {
+    /// The last one.
+    pub last: Swept,
+    /// The one that took longest since this agent started. One that takes longer than a second
+    /// costs the next.
+    pub longest: Swept,
+}
+
+impl Sweeps {
+    /// Takes up a pass.
+    pub(super) fn count(&mut self, took: Duration, flows: u64) {
+        let milliseconds = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
+        self.last = Swept {
+            milliseconds,
+            flows,
+        };
+        if milliseconds >= self.longest.milliseconds {
+            self.longest = self.last;
+        }
+    }
+}
+
 /// The agent's answer to `collector status`.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Status {
@@ -119,6 +152,8 @@ pub struct Status {
     pub live_flows: u64,
     /// Entries the table has.
     pub table_size: u64,
+    /// Passes over the table.
+    pub sweep: Sweeps,
     /// Packets and bytes of flows that are in no record yet.
     pub live: Amount,
     /// In records and in counters for failed flows, those that could not be put on the disk

@@ -2,6 +2,8 @@
 
 use std::{
     collections::{HashMap as Names, HashSet},
+    fs::File,
+    io::{self, Read},
     os::fd::{AsFd, OwnedFd},
     sync::Arc,
 };
@@ -20,7 +22,7 @@ use collector_common::{
     settings::{PortSet, Prefix, Sweep},
 };
 use parking_lot::Mutex;
-use zerocopy::{FromBytes, IntoBytes};
+use zerocopy::IntoBytes;
 
 use super::{
     Options,
@@ -34,6 +36,9 @@ use crate::exclusion::{Exclusion, flattened};
 
 /// The kernel object; empty where the agent was built without it.
 static OBJECT: &[u8] = aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/kernel-object"));
+
+/// Keys in what the kernel hands over at a time: 32 KiB (`bpf_seq_read` in kernel/bpf/bpf_iter.c).
+const KEYS_PER_READ: usize = (32 << 10) / size_of::<FlowKey>();
 
 /// Key of one rule of the exclusion trie (`struct bpf_lpm_trie_key`).
 #[repr(C)]
@@ -59,6 +64,8 @@ pub(super) struct Kernel {
     clock: TypedMap<u32, u64>,
     excluded: TypedMap<TrieKey, PortSet>,
     iterator: OwnedFd,
+    /// The iterator on its way through the table.
+    walk: Option<File>,
     /// Names the life of the maps: spools of another life do not count towards these books.
     pub(super) lineage: u64,
     /// Maps were found from an agent that did not stop cleanly.
@@ -115,21 +122,39 @@ impl Kernel {
             overflow: ring(first, names::OVERFLOW, options)?,
             excluded,
             iterator,
+            walk: None,
             lineage: lineage(number)?,
             taken_over,
             objects,
         })
     }
 
-    /// One pass over the table: marks what is due and returns its keys.
+    /// Goes on in the walk over the table, or begins one: marks what is due and adds its keys to
+    /// `due`. False when the walk is over.
     ///
     /// # Errors
     /// Those of the system calls.
-    pub(super) fn sweep(&self, parameters: &Sweep) -> std::io::Result<Vec<FlowKey>> {
-        self.sweep.set(&0, parameters)?;
-        let mut keys = Vec::new();
-        std::io::Read::read_to_end(&mut sys::start_iterator(&self.iterator)?, &mut keys)?;
-        Ok(distinct(&keys))
+    pub(super) fn sweep(&mut self, step: &Sweep, due: &mut Vec<FlowKey>) -> io::Result<bool> {
+        self.sweep.set(&0, step)?;
+        let walk = match &mut self.walk {
+            Some(walk) => walk,
+            walk => walk.insert(sys::start_iterator(&self.iterator)?),
+        };
+        let mut keys = [FlowKey::default(); KEYS_PER_READ];
+        match walk.read(keys.as_mut_bytes()) {
+            Ok(0) => {
+                self.walk = None;
+                Ok(false)
+            }
+            Ok(bytes) => {
+                due.extend_from_slice(&keys[..bytes / size_of::<FlowKey>()]);
+                Ok(true)
+            }
+            // It visited as many entries as it was to, or as the kernel lets it (a million), and
+            // none was due.
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(true),
+            Err(error) => Err(error),
+        }
     }
 
     /// Puts seeds into the table; true for each that is in.
@@ -187,18 +212,6 @@ impl Kernel {
     pub(super) fn set_clock(&self, now: u64) -> std::io::Result<()> {
         self.clock.set(&0, &now)
     }
-}
-
-/// The keys in what an iterator wrote, each once: where a new flow joins the bucket at which the
-/// kernel had filled a buffer, it shows the flow before a second time (`bpf_hash_map_seq_find_next`
-/// in kernel/bpf/hashtab.c resumes by position).
-fn distinct(bytes: &[u8]) -> Vec<FlowKey> {
-    let mut met = HashSet::new();
-    bytes
-        .chunks_exact(size_of::<FlowKey>())
-        .filter_map(|key| FlowKey::read_from_bytes(key).ok())
-        .filter(|key| met.insert(*key))
-        .collect()
 }
 
 /// The object as parsed, for checks before anything is loaded.
@@ -409,19 +422,4 @@ pub(super) fn pin_folder(
     let instance = Instance::of(interfaces)?;
     let folder = PinFolder::of(&options.pin_root, &instance);
     Ok((instance, folder))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_key_that_the_iterator_shows_twice_is_due_once() {
-        let key = |port| FlowKey {
-            port: [port, 9],
-            ..FlowKey::default()
-        };
-        let shown = [key(1), key(2), key(2), key(3)];
-        assert_eq!(distinct(shown.as_bytes()), [key(1), key(2), key(3)]);
-    }
 }

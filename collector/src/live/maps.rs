@@ -79,6 +79,17 @@ impl<K: IntoBytes + Immutable, V: FromBytes + IntoBytes + Immutable> TypedMap<K,
         }
     }
 
+    /// Removes `keys`, those that are there.
+    pub(super) fn delete_all(&self, keys: &[K]) -> io::Result<()> {
+        let mut left = keys;
+        while !left.is_empty() {
+            // SAFETY: `open` compared the size.
+            let gone = unsafe { sys::delete_batch(self.fd(), left.as_bytes(), size_of::<K>()) }?;
+            left = left.get(gone + 1..).unwrap_or_default();
+        }
+        Ok(())
+    }
+
     pub(super) fn delete(&self, key: &K) -> io::Result<bool> {
         // SAFETY: `open` compared the size.
         unsafe { sys::delete(self.fd(), key.as_bytes()) }

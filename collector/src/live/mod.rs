@@ -21,7 +21,7 @@ mod surroundings;
 mod sys;
 
 pub use agent::{Agent, Summary, wall_clock};
-pub use conservation::{Amount, Balance, ConsensusStatus, Status};
+pub use conservation::{Amount, Balance, ConsensusStatus, Status, Sweeps, Swept};
 pub use control::{ask, detach, only_socket};
 pub use host::Ended;
 pub use interface::{Interface, refuse_stacked};

@@ -92,7 +92,7 @@ pub async fn serve<T: Tap>(
                     break;
                 }
             }
-            _ = settles.tick() => leaving_no_trace(|| agent.settle(sys::boot_time()))?,
+            _ = settles.tick() => leaving_no_trace(|| agent.settle())?,
             _ = drains.tick() => leaving_no_trace(|| agent.drain()),
             ready = doors.late.readable() => {
                 leaving_no_trace(|| agent.drain());

@@ -18,12 +18,21 @@ unsafe fn bpf(command: bpf_cmd, fill: impl FnOnce(&mut bpf_attr)) -> io::Result<
     // SAFETY: all-zero is a valid value of this union of plain numbers.
     let mut attributes: bpf_attr = unsafe { std::mem::zeroed() };
     fill(&mut attributes);
+    // SAFETY: the caller vouches for what they point to.
+    unsafe { call(command, &mut attributes) }
+}
+
+/// bpf(2); the kernel may answer in the attributes.
+///
+/// # Safety
+/// The pointers and lengths in `attributes` are valid for what `command` does with them.
+unsafe fn call(command: bpf_cmd, attributes: &mut bpf_attr) -> io::Result<i64> {
     // SAFETY: the attributes live through the call; the caller vouches for what they point to.
     let done = unsafe {
         libc::syscall(
             libc::SYS_bpf,
             command as libc::c_long,
-            &raw mut attributes,
+            std::ptr::from_mut(attributes),
             size_of::<bpf_attr>(),
         )
     };
@@ -114,6 +123,33 @@ pub(super) unsafe fn next_key(
     })
 }
 
+/// Removes keys, `key_size` bytes each, up to the first that the map does not have: gives how many
+/// went, all of them where that is the number of keys (`generic_map_delete_batch` in
+/// kernel/bpf/syscall.c).
+///
+/// # Errors
+/// Those of `BPF_MAP_DELETE_BATCH` other than ENOENT.
+///
+/// # Safety
+/// `key_size` is the map's key size, and `keys` holds whole keys.
+pub(super) unsafe fn delete_batch(
+    map: BorrowedFd<'_>,
+    keys: &[u8],
+    key_size: usize,
+) -> io::Result<usize> {
+    let count = keys.len() / key_size;
+    // SAFETY: all-zero is a valid value of this union of plain numbers.
+    let mut attributes: bpf_attr = unsafe { std::mem::zeroed() };
+    attributes.batch.keys = keys.as_ptr() as u64;
+    attributes.batch.count = u32::try_from(count).unwrap_or(u32::MAX);
+    attributes.batch.map_fd = descriptor(map);
+    // SAFETY: the caller vouches for the keys.
+    let done = unsafe { call(bpf_cmd::BPF_MAP_DELETE_BATCH, &mut attributes) };
+    found(done)?;
+    // SAFETY: the kernel wrote the count, also on ENOENT.
+    Ok(unsafe { attributes.batch.count } as usize)
+}
+
 /// ENOENT is an answer, not an error.
 fn found(done: io::Result<i64>) -> io::Result<bool> {
     match done {
@@ -159,27 +195,12 @@ pub(super) unsafe fn lookup_batch(
     attributes.batch.count = count;
     attributes.batch.map_fd = descriptor(map);
     // SAFETY: the caller vouches for the rooms; positions of a hash map are 4 bytes.
-    let done = unsafe {
-        libc::syscall(
-            libc::SYS_bpf,
-            bpf_cmd::BPF_MAP_LOOKUP_BATCH as libc::c_long,
-            &raw mut attributes,
-            size_of::<bpf_attr>(),
-        )
-    };
-    let error = (done < 0).then(io::Error::last_os_error);
+    let done = unsafe { call(bpf_cmd::BPF_MAP_LOOKUP_BATCH, &mut attributes) };
+    let last = !found(done)?;
+    *position = Some(next);
     // SAFETY: the kernel wrote the count, also on ENOENT, which ends the walk.
     let count = unsafe { attributes.batch.count };
-    match error {
-        None => {
-            *position = Some(next);
-            Ok(Batch { count, last: false })
-        }
-        Some(error) if error.raw_os_error() == Some(libc::ENOENT) => {
-            Ok(Batch { count, last: true })
-        }
-        Some(error) => Err(error),
-    }
+    Ok(Batch { count, last })
 }
 
 /// `union bpf_iter_link_info` (include/uapi/linux/bpf.h), the member for maps.

@@ -50,7 +50,7 @@ fn outputs() -> (String, String) {
     feed(&mut pipeline);
     pipeline.commit(Outside::default()).unwrap();
     let spool = text(folder.path(), ".open");
-    pipeline.rotate(10 * SECOND).unwrap();
+    pipeline.pass_over(10 * SECOND).unwrap();
     let next = text(folder.path(), ".open");
     assert!(next.contains("carried"));
     pipeline.close(11 * SECOND).unwrap();
@@ -332,10 +332,10 @@ fn undecided_flows_are_bounded_and_their_samples_counted() {
         pipeline.sample(&sample(id, true, b"G"), b"G");
     }
     assert_eq!(pipeline.samples_shed(), 3);
-    pipeline.rotate(60 * SECOND).unwrap();
+    pipeline.pass_over(60 * SECOND).unwrap();
     pipeline.sample(&sample(9, true, b"G"), b"G");
     assert_eq!(pipeline.samples_shed(), 4);
-    pipeline.rotate(160 * SECOND).unwrap();
+    pipeline.pass_over(160 * SECOND).unwrap();
     pipeline.sample(&sample(9, true, b"G"), b"G");
     assert_eq!(
         pipeline.samples_shed(),
@@ -418,7 +418,7 @@ fn a_flow_that_began_before_the_first_tick_keeps_its_label_on_a_host_that_is_lon
     config.now = 36_000 * SECOND;
     let mut pipeline = Pipeline::new(config, Keep::default()).unwrap();
     pipeline.sample(&sample(1, true, REQUEST), REQUEST);
-    pipeline.rotate(36_001 * SECOND).unwrap();
+    pipeline.pass_over(36_001 * SECOND).unwrap();
     let web = packet(4, protocol::TCP, 80);
     let (http, counts) = flow(1, &web, [5, 6], [OPEN, OPEN]);
     pipeline.flow_ended(&http, counts, End::Finished);

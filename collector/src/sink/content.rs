@@ -110,7 +110,7 @@ impl Reading {
                 sizes.add(&histograms);
             }
             Entry::Anomaly(anomaly) => content.anomalies.add(&anomaly),
-            Entry::Ids(_) => {}
+            Entry::Ids(_) | Entry::Cuts(_) => {}
             Entry::Totals(totals) => {
                 content.before.get_or_insert(totals.counters);
                 content.after = totals.counters;

@@ -7,7 +7,10 @@
 
 use std::{borrow::Cow, str::FromStr};
 
-use collector_common::schema::{Anomaly, Counters, Header, Leg, Nickname, Sum, Traits, Volume};
+use collector_common::{
+    expiry::End,
+    schema::{Anomaly, Counters, Header, Leg, Nickname, Sum, Traits, Volume},
+};
 use serde::{Deserialize, Serialize};
 
 /// Names the life of the kernel's maps; 16 hexadecimal digits in files.
@@ -99,6 +102,13 @@ pub struct Entered {
     pub size: Size,
 }
 
+impl Entered {
+    /// A part of a flow that goes on.
+    pub(super) fn is_cut(&self) -> bool {
+        self.kind.traits.end == End::Active
+    }
+}
+
 /// A flow that gets a line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Row {
@@ -187,6 +197,8 @@ pub(super) enum Entry {
     Anomaly(Anomaly),
     /// Of all records of the commit.
     Ids(Ids),
+    /// Of these, cuts of flows that go on: the kernel's table may hold them for some passes.
+    Cuts(Ids),
     /// Ends a commit.
     Totals(Box<Totals>),
 }
@@ -211,7 +223,7 @@ impl Ids {
         packed
     }
 
-    fn push(&mut self, id: SpoolId) {
+    pub(super) fn push(&mut self, id: SpoolId) {
         if id.part > 0 {
             self.parts.push(id);
             return;

@@ -30,6 +30,7 @@ pub mod recover;
 pub mod retention;
 mod spool;
 mod tell;
+pub mod trouble;
 pub mod whole;
 
 use close::Closer;
@@ -42,6 +43,7 @@ use queue::Queue;
 use recover::Recovered;
 use retention::{Removed, Retention};
 use spool::Spool;
+use trouble::{Trouble, Undone};
 use whole::WholeFile;
 
 use crate::anonymize::budget::Budget;
@@ -65,6 +67,10 @@ impl SinkError {
         }
     }
 }
+
+/// Passes over the flow table by the end of which a cut is settled in it: the one that made it, the
+/// next, and one more where the iterator left it out.
+pub(crate) const PASSES_TO_SETTLE: usize = 3;
 
 /// Limits of spools and files.
 #[derive(Clone, Copy, Debug)]
@@ -147,8 +153,8 @@ pub struct Sink {
     totals: Totals,
     /// As the last commit told them.
     told: Totals,
-    /// Records of the last two commits: the kernel's table may still hold them.
-    recent: [Ids; 2],
+    /// Cuts of the last passes, this one's first.
+    cuts: [Ids; PASSES_TO_SETTLE],
     failing: bool,
     to_close: Vec<FileId>,
     state: State,
@@ -192,14 +198,16 @@ impl Sink {
         let carried = recovered.carried(config.lineage);
         let mut disk = disk;
         let spool = new_spool(&config, &totals, carried.clone(), now, &mut *disk)?;
+        let mut cuts = <[Ids; PASSES_TO_SETTLE]>::default();
+        cuts[0] = carried;
         let mut sink = Self {
             told: totals.clone(),
+            cuts,
             config,
             disk,
             spool,
             queue: Queue::default(),
             totals,
-            recent: [Ids::default(), carried],
             failing: false,
             to_close: recovered.readable.clone(),
             state,
@@ -221,6 +229,9 @@ impl Sink {
             self.totals.unwritten.add(sum);
             return;
         }
+        if let Some(id) = id.filter(|_| record.is_cut()) {
+            self.cuts[0].push(id);
+        }
         let has_line = !record.kind.traits.failed || self.config.write_failed;
         let as_row = has_line && self.config.header.level.has_flows();
         self.queue.push(id, record, as_row);
@@ -240,7 +251,7 @@ impl Sink {
     /// # Errors
     /// The disk took nothing: records wait in memory, up to [`Limits::queue`], for the next
     /// commit, and are lost only by a crash.
-    pub fn commit(&mut self, outside: Outside) -> Result<(), SinkError> {
+    pub fn commit(&mut self, outside: Outside) -> Result<(), Trouble> {
         self.totals.late_written = Volume::from(outside.late_written);
         self.totals.lost_in_crash = Volume::from(outside.lost_in_crash);
         self.totals.counters = Counters {
@@ -253,7 +264,7 @@ impl Sink {
         }
         let flushed = self.flush();
         self.failing = flushed.is_err();
-        flushed
+        flushed.map_err(Undone::Written.by())
     }
 
     /// Countries come from other data now, or relays have changed: the spool is closed, since its
@@ -296,6 +307,12 @@ impl Sink {
         self.spool.is_old(now, self.config.limits.age())
     }
 
+    /// The flow table has been walked over once more.
+    pub fn pass_over(&mut self) {
+        self.cuts.rotate_right(1);
+        self.cuts[0] = Ids::default();
+    }
+
     /// Writes records of another life of maps from now on, in the next spool: nothing may wait.
     ///
     /// # Errors
@@ -305,33 +322,38 @@ impl Sink {
         lineage: Lineage,
         recovered: &Recovered,
         now: Moment,
-    ) -> Result<(), SinkError> {
+    ) -> Result<(), Trouble> {
         if lineage == self.totals.lineage {
             return Ok(());
         }
         if !self.queue.is_empty() || self.totals != self.told {
-            self.flush()?;
+            self.flush().map_err(Undone::Written.by())?;
         }
         self.config.lineage = lineage;
         self.told = sums_of(lineage, recovered);
         self.totals = self.told.clone();
-        self.recent = [Ids::default(), recovered.carried(lineage)];
+        self.cuts = Default::default();
+        self.cuts[0] = recovered.carried(lineage);
         self.rotate(now)
     }
 
-    /// Opens the next spool and closes this one, and those that could not be closed before.
+    /// Opens the next spool and closes this one, and those that could not be closed before. Not
+    /// within a pass over the flow table: the next spool knows no ids but those of cuts.
     ///
     /// # Errors
     /// What waits can't be written, or the next spool can't be made: then nothing has changed. Or a
     /// spool can't be closed: the next call tries again.
-    pub fn rotate(&mut self, now: Moment) -> Result<(), SinkError> {
+    pub fn rotate(&mut self, now: Moment) -> Result<(), Trouble> {
+        self.stay_in_place().map_err(Undone::Begun.by())?;
         // It names kinds that this spool was told.
         if !self.queue.is_empty() {
-            self.flush()?;
+            self.flush().map_err(Undone::Written.by())?;
         }
-        let mut carried = self.recent[0].clone();
-        carried.append(self.recent[1].clone());
-        let next = new_spool(&self.config, &self.told, carried, now, &mut *self.disk)?;
+        let mut carried = Ids::default();
+        let cuts = self.cuts.iter().cloned();
+        cuts.for_each(|cuts| carried.append(cuts));
+        let next = new_spool(&self.config, &self.told, carried, now, &mut *self.disk)
+            .map_err(Undone::Begun.by())?;
         let before = std::mem::replace(&mut self.spool, next);
         self.queue.forget_kinds();
         self.outdated = false;
@@ -348,8 +370,10 @@ impl Sink {
         if !self.queue.is_empty() || self.totals != self.told {
             self.flush()?;
         }
+        self.stay_in_place()?;
         self.to_close.push(self.spool.id);
-        self.close_old(now, After::Nothing)?;
+        self.close_old(now, After::Nothing)
+            .map_err(|trouble| trouble.error)?;
         if self.config.ends && self.dropped > 0 {
             let reason = format!(
                 "{} are of days that were released before; use another folder for other flows",
@@ -383,14 +407,26 @@ impl Sink {
         self.removed
     }
 
+    /// Where the folder was taken away the spool is written anew: nothing of it is lost.
+    fn stay_in_place(&mut self) -> Result<(), SinkError> {
+        if self.spool.is_in_place() {
+            return Ok(());
+        }
+        make_folder(&self.config.folder)?;
+        self.spool.write_anew(&mut *self.disk)?;
+        tracing::warn!(
+            "the spool had gone from {}, and was written there anew",
+            self.config.folder.display()
+        );
+        Ok(())
+    }
+
     fn flush(&mut self) -> Result<(), SinkError> {
+        self.stay_in_place()?;
         let limits = &self.config.limits;
         let folder = &self.config.folder;
-        let space = self
-            .disk
-            .space(folder)
-            .map_err(|error| SinkError::new("ask for the room of", folder, error))?;
-        if !limits.retention.has_room(space) {
+        let (node, kept) = (&self.config.node, &limits.retention);
+        if !retention::make_room(folder, node, kept, &*self.disk, &mut self.removed)? {
             let error = io::Error::from(io::ErrorKind::StorageFull);
             return Err(SinkError::new(
                 "write below the free room of",
@@ -406,15 +442,14 @@ impl Sink {
             .append(&frames, text, limits.spool_text, &mut *self.disk)?;
         self.totals.commit += 1;
         self.told = self.totals.clone();
-        self.recent.rotate_left(1);
-        self.recent[1] = self.queue.take_ids();
+        self.queue.clear();
         Ok(())
     }
 
     /// Closes what waits, tells the days that are over, then looks after retention. Goes on after
     /// a failure; tells the first.
-    fn close_old(&mut self, now: Timestamp, after: After) -> Result<(), SinkError> {
-        let mut first = self.note_days(now);
+    fn close_old(&mut self, now: Timestamp, after: After) -> Result<(), Trouble> {
+        let mut first = self.note_days(now).map_err(Undone::Told.by());
         let (folder, node) = (&self.config.folder, &self.config.node);
         let newest = self.to_close.last().copied();
         let mut closer = Closer {
@@ -428,7 +463,7 @@ impl Sink {
             closer.last = after == After::Nothing && Some(*id) == newest;
             let closed = closer.close(*id);
             let failed = closed.is_err();
-            first = std::mem::replace(&mut first, Ok(())).and(closed);
+            first = std::mem::replace(&mut first, Ok(())).and(closed.map_err(Undone::Closed.by()));
             failed
         });
         if self.to_close.is_empty() {
@@ -442,13 +477,15 @@ impl Sink {
                 }
                 _ => closer.tell_days(&self.config.header, until),
             };
-            first = first.and(told.map(|dropped| self.dropped += dropped));
+            let told = told.map(|dropped| self.dropped += dropped);
+            first = first.and(told.map_err(Undone::Told.by()));
         }
         let limits = &self.config.limits.retention;
-        let removed = retention::apply(folder, node, now, limits, &*self.disk)?;
-        self.removed.files += removed.files;
-        self.removed.bytes += removed.bytes;
-        first
+        let removed = retention::apply(folder, node, now, limits, &*self.disk);
+        first.and(removed.map_err(Undone::Removed.by()).map(|removed| {
+            self.removed.files += removed.files;
+            self.removed.bytes += removed.bytes;
+        }))
     }
 
     /// With noise a period is released because a meter ran, not because there were flows: else the

@@ -42,6 +42,8 @@ pub(super) struct Queue {
     anomalies: Anomalies,
     records: usize,
     ids: Vec<SpoolId>,
+    /// Of these, cuts of flows that go on.
+    cuts: Ids,
 }
 
 impl Queue {
@@ -49,6 +51,9 @@ impl Queue {
     pub(super) fn push(&mut self, id: Option<SpoolId>, record: Entered, as_row: bool) {
         self.records += 1;
         self.ids.extend(id);
+        if let Some(id) = id.filter(|_| record.is_cut()) {
+            self.cuts.push(id);
+        }
         let (start, size, leg) = (record.start, record.size, record.kind.traits.leg);
         let kind = self.number(record.kind);
         if as_row {
@@ -127,6 +132,9 @@ impl Queue {
         if !ids.is_empty() {
             push_json(&mut text, &Entry::Ids(ids));
         }
+        if !self.cuts.is_empty() {
+            push_json(&mut text, &Entry::Cuts(self.cuts.clone()));
+        }
         push_json(&mut text, &Entry::Totals(Box::new(totals.clone())));
         let last = frame::encode(text.as_bytes(), frame::FAST)?;
         let text = self.packed_text + text.len();
@@ -142,13 +150,12 @@ impl Queue {
         }
     }
 
-    /// Empties it, since the spool has what it held; gives the ids of that.
-    pub(super) fn take_ids(&mut self) -> Ids {
-        let mut written = std::mem::take(self);
+    /// Empties it, since the spool has what it held.
+    pub(super) fn clear(&mut self) {
+        let written = std::mem::take(self);
         if written.kinds.len() < MOST_KINDS {
-            self.kinds = std::mem::take(&mut written.kinds);
+            self.kinds = written.kinds;
         }
-        written.packed_ids()
     }
 
     fn packed_ids(&mut self) -> Ids {

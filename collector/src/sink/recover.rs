@@ -12,6 +12,7 @@ use super::{
     entry::{Entry, Ids, Lineage, Row, SpoolId, Totals},
     frame::Frames,
     name::{FileId, FileKind, Node},
+    trouble::{Trouble, Undone},
 };
 
 /// A spool is a few MiB; a larger file is not one of ours.
@@ -27,12 +28,13 @@ pub struct Recovered {
     /// Spools that were found.
     pub spools: usize,
     /// Spools that could not be closed, with why: left as they are.
-    pub left: Vec<SinkError>,
+    pub left: Vec<Trouble>,
     /// Spools that could be read, oldest first.
     pub(super) readable: Vec<FileId>,
     ids: BTreeMap<Lineage, IdSet>,
-    /// Of the commit that is being read.
-    open_ids: Ids,
+    /// Of the commit that is being read: of all its records, and of cuts.
+    open_ids: [Ids; 2],
+    cuts: BTreeMap<Lineage, Ids>,
     last_commits: Vec<(u64, Lineage, Ids)>,
 }
 
@@ -43,7 +45,7 @@ impl Recovered {
         self.ids.get(&lineage).is_some_and(|ids| ids.holds(id))
     }
 
-    /// Gives up the ids: by the first rotation the agent has settled what the kernel held.
+    /// Gives up the ids: the agent has settled what the kernel held.
     pub(crate) fn forget_ids(&mut self) {
         self.ids = BTreeMap::new();
     }
@@ -54,15 +56,12 @@ impl Recovered {
         self.totals.iter().find(|totals| totals.lineage == lineage)
     }
 
-    /// Records of the last two commits of `lineage`: the kernel's table may still hold them.
+    /// What of `lineage` the kernel's table may still hold: the last commit, whose flows may not be
+    /// deleted yet, and every cut, since spools know nothing of passes.
     pub(super) fn carried(&self, lineage: Lineage) -> Ids {
-        let newest = self.totals_of(lineage).map_or(0, |totals| totals.commit);
-        let mut ids = Ids::default();
-        for (commit, of, more) in &self.last_commits {
-            if *of == lineage && commit + 1 >= newest {
-                ids.append(more.clone());
-            }
-        }
+        let mut ids = self.cuts.get(&lineage).cloned().unwrap_or_default();
+        let last = self.last_commits.iter().filter(|(_, of, _)| *of == lineage);
+        last.for_each(|(_, _, last)| ids.append(last.clone()));
         ids
     }
 
@@ -76,11 +75,15 @@ impl Recovered {
 
     fn take_entry(&mut self, entry: &Entry) {
         match entry {
-            Entry::Ids(ids) => self.open_ids.append(ids.clone()),
+            Entry::Ids(ids) => self.open_ids[0].append(ids.clone()),
+            Entry::Cuts(ids) => self.open_ids[1].append(ids.clone()),
             Entry::Totals(totals) => {
-                let mut ids = std::mem::take(&mut self.open_ids);
-                ids.append(totals.carried.clone());
-                self.ids.entry(totals.lineage).or_default().insert(&ids);
+                let [ids, mut cuts] = std::mem::take(&mut self.open_ids);
+                cuts.append(totals.carried.clone());
+                let known = self.ids.entry(totals.lineage).or_default();
+                known.insert(&ids);
+                known.insert(&cuts);
+                self.cuts.entry(totals.lineage).or_default().append(cuts);
                 self.keep_commit((totals.commit, totals.lineage, ids));
                 self.keep_totals(*totals.clone());
             }
@@ -90,8 +93,12 @@ impl Recovered {
 
     fn keep_commit(&mut self, commit: (u64, Lineage, Ids)) {
         let (number, lineage, _) = commit;
+        let mut commits = self.last_commits.iter();
+        if commits.any(|(newer, of, _)| *of == lineage && *newer > number) {
+            return;
+        }
         self.last_commits
-            .retain(|(older, of, _)| *of != lineage || older + 1 >= number);
+            .retain(|(older, of, _)| *of != lineage || *older == number);
         self.last_commits.push(commit);
     }
 
@@ -128,7 +135,7 @@ pub fn scan(folder: &Path, node: &Node) -> Result<Recovered, SinkError> {
                 recovered.torn_bytes += torn;
                 recovered.readable.push(id);
             }
-            Err(error) => recovered.left.push(error),
+            Err(error) => recovered.left.push(Undone::Read.by()(error)),
         }
     }
     Ok(recovered)

@@ -28,8 +28,8 @@ pub struct Retention {
     pub max_age: Duration,
     /// Bytes of all files.
     pub max_bytes: u64,
-    /// Per cent of the disk that stay free: below, older files go (the newest stays) and nothing
-    /// is written.
+    /// Per cent of the disk that stay free: below, older files of flows go (the newest stays) and
+    /// nothing is written.
     pub min_free_percent: u8,
     /// Files go at all.
     pub removes: bool,
@@ -73,6 +73,16 @@ pub struct Removed {
     pub bytes: u64,
 }
 
+impl Removed {
+    fn take(&mut self, file: &Stored) -> Result<(), SinkError> {
+        let path = &file.path;
+        fs::remove_file(path).map_err(|error| SinkError::new("remove", path, error))?;
+        self.files += 1;
+        self.bytes += file.bytes;
+        Ok(())
+    }
+}
+
 /// A closed file.
 struct Stored {
     path: PathBuf,
@@ -80,7 +90,8 @@ struct Stored {
     bytes: u64,
 }
 
-/// Removes what passes `limits` at `now`; day files, which are small and have all sums, go last.
+/// Removes what passes `limits` at `now`. Day files go last, and never for want of room: they are
+/// small, and have all sums of files that went, by hour and leg too.
 pub(super) fn apply(
     folder: &Path,
     node: &Node,
@@ -97,25 +108,18 @@ pub(super) fn apply(
     let of = |files: &[Stored]| files.iter().map(|file| file.bytes).sum::<u64>();
     let mut kept = of(&flows) + of(&days);
     let steady = is_steady(&flows, now);
+    let age = SignedDuration::try_from(limits.max_age).unwrap_or(SignedDuration::MAX);
     for files in [flows, days] {
-        let newest = files.len().saturating_sub(1);
-        for (index, file) in files.iter().enumerate() {
-            let age = SignedDuration::try_from(limits.max_age).unwrap_or(SignedDuration::MAX);
+        for file in &files {
             let old = steady && now.duration_since(file.start) > age;
-            let tight = || {
-                let space = disk.space(folder);
-                index < newest && space.is_ok_and(|space| !limits.has_room(space))
-            };
-            if !(old || kept > limits.max_bytes || tight()) {
+            if !(old || kept > limits.max_bytes) {
                 break;
             }
-            let path = &file.path;
-            fs::remove_file(path).map_err(|error| SinkError::new("remove", path, error))?;
+            removed.take(file)?;
             kept -= file.bytes;
-            removed.files += 1;
-            removed.bytes += file.bytes;
         }
     }
+    make_room(folder, node, limits, disk, &mut removed)?;
     Ok(removed)
 }
 
@@ -129,6 +133,37 @@ fn is_steady(files: &[Stored], now: Timestamp) -> bool {
         since = file.start;
     }
     now.duration_since(since) >= STEADY
+}
+
+/// Removes the oldest files of flows until the disk has the room that is to stay free, or one is
+/// left. True when it has.
+pub(super) fn make_room(
+    folder: &Path,
+    node: &Node,
+    limits: &Retention,
+    disk: &dyn Disk,
+    removed: &mut Removed,
+) -> Result<bool, SinkError> {
+    let has_room = || {
+        let space = disk.space(folder);
+        let space = space.map_err(|error| SinkError::new("ask for the room of", folder, error));
+        space.map(|space| limits.has_room(space))
+    };
+    if has_room()? {
+        return Ok(true);
+    }
+    let mut files = Vec::new();
+    if limits.removes {
+        files = flow_files(folder, node)?;
+    }
+    files.pop();
+    for file in &files {
+        removed.take(file)?;
+        if has_room()? {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 /// Oldest first.

@@ -3,7 +3,7 @@
 use std::{
     fs::{File, OpenOptions},
     io,
-    os::unix::fs::OpenOptionsExt,
+    os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt},
     path::{Path, PathBuf},
 };
 
@@ -72,6 +72,36 @@ impl Spool {
         Ok(spool)
     }
 
+    /// Whether its name leads to it: folders are removed, moved, and mounted over.
+    pub(super) fn is_in_place(&self) -> bool {
+        let named = std::fs::metadata(&self.path);
+        let same = named.and_then(|named| {
+            let ours = self.file.metadata()?;
+            Ok((named.dev(), named.ino()) == (ours.dev(), ours.ino()))
+        });
+        same.unwrap_or(false)
+    }
+
+    /// Writes all of it once more under its name, from the file that is still open.
+    pub(super) fn write_anew(&mut self, disk: &mut dyn Disk) -> Result<(), SinkError> {
+        let wrong = |error| SinkError::new("write anew", &self.path, error);
+        let mut bytes = vec![0; usize::try_from(self.good).unwrap_or(usize::MAX)];
+        self.file.read_exact_at(&mut bytes, 0).map_err(wrong)?;
+        let file = create_new(&self.path).map_err(wrong)?;
+        let written = disk
+            .write(&file, &bytes, 0)
+            .and_then(|()| disk.sync(&file))
+            .map_err(wrong)
+            .and_then(|()| sync_folder(self.path.parent().unwrap_or(Path::new("."))));
+        if let Err(error) = written {
+            drop(std::fs::remove_file(&self.path));
+            return Err(error);
+        }
+        self.file = file;
+        self.torn = false;
+        Ok(())
+    }
+
     /// Writes `frames`, which hold `text` bytes of text, and syncs them. After an error the file
     /// is as before.
     pub(super) fn append(
@@ -136,12 +166,7 @@ fn create_file(
         let path = folder.join(id.name(node, FileKind::Spool));
         // A closed file of this name would be taken for this spool's.
         let taken = folder.join(id.name(node, FileKind::Closed)).exists();
-        let opened = OpenOptions::new()
-            .write(true)
-            .create_new(true)
-            .mode(0o600)
-            .open(&path);
-        match opened {
+        match create_new(&path) {
             Ok(file) if !taken => return Ok((id, path, file)),
             Ok(_) => drop(std::fs::remove_file(&path)),
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
@@ -153,6 +178,15 @@ fn create_file(
             return Err(SinkError::new("create", &path, error));
         }
     }
+}
+
+fn create_new(path: &Path) -> io::Result<File> {
+    OpenOptions::new()
+        .read(true)
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(path)
 }
 
 /// Makes names in `folder` durable.

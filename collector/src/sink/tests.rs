@@ -433,7 +433,9 @@ fn a_file_that_could_not_be_closed_is_closed_later() {
     sink.write(Some(id(1)), record(false));
     commit(&mut sink);
     disk.set_room(300);
-    assert!(sink.rotate(moment(3600)).is_err());
+    let trouble = sink.rotate(moment(3600)).unwrap_err();
+    assert_eq!(trouble.undone, Undone::Begun);
+    assert!(trouble.to_string().contains("go on into the spool before"));
     assert_eq!(closed_lines(folder.path()).len(), 0);
     disk.set_room(1 << 20);
     sink.close(moment(3601).utc).unwrap();
@@ -452,6 +454,53 @@ fn the_room_that_is_to_stay_free_is_not_written_to() {
     assert!(sink.commit(Outside::default()).is_err());
     disk.set_room(1 << 29);
     commit(&mut sink);
+}
+
+#[test]
+fn where_the_room_that_is_to_stay_free_is_short_old_files_go_at_once_but_none_of_days() {
+    let folder = TempDir::new().unwrap();
+    let name = |name: &str| format!("{name}-0000.ndjson.zst");
+    let closed = [
+        "flows-relay-20261101T000000Z",
+        "flows-relay-20261102T000000Z",
+    ]
+    .map(name);
+    let days = ["day-relay-20261101", "day-relay-20261102"].map(name);
+    for file in closed.iter().chain(&days) {
+        fs::write(folder.path().join(file), [0; 100]).unwrap();
+    }
+    let disk = SmallDisk::with_room(1 << 30);
+    let mut config = config(folder.path());
+    config.limits.retention.min_free_percent = 5;
+    let (mut sink, _) = Sink::open(config, Box::new(disk.clone()), moment(0)).unwrap();
+    sink.write(Some(id(1)), record(false));
+    disk.set_room(1000);
+    let trouble = sink.commit(Outside::default()).unwrap_err();
+    assert_eq!(trouble.undone, Undone::Written);
+    let left = names(folder.path());
+    assert!(left.contains(&closed[1]) && days.iter().all(|day| left.contains(day)));
+    assert!(!left.contains(&closed[0]));
+    assert_eq!(sink.removed().files, 1);
+}
+
+#[test]
+fn a_folder_that_goes_under_way_takes_no_record_with_it() {
+    let root = TempDir::new().unwrap();
+    let folder = root.path().join("out");
+    let (mut sink, _) = open(config(&folder));
+    sink.write(Some(id(1)), record(false));
+    commit(&mut sink);
+    fs::remove_dir_all(&folder).unwrap();
+    sink.write(Some(id(2)), record(false));
+    commit(&mut sink);
+    assert_eq!(mode(&path_of(&folder, ".open")), 0o600);
+    fs::rename(&folder, root.path().join("elsewhere")).unwrap();
+    sink.rotate(moment(3600)).unwrap();
+    assert_eq!(flows(&closed_lines(&folder)), 2);
+    fs::remove_dir_all(&folder).unwrap();
+    sink.write(Some(id(3)), record(false));
+    sink.close(moment(3601).utc).unwrap();
+    assert_eq!(flows(&closed_lines(&folder)), 1);
 }
 
 #[test]

@@ -70,11 +70,7 @@ impl<F: Form> Shard<F> {
     pub(super) fn new(config: ShardConfig<F>) -> Self {
         Self {
             meter: config.meter,
-            closer: Closer::new(
-                Seeds::with_capacity(config.seeds),
-                config.late_id,
-                config.now,
-            ),
+            closer: Closer::new(Seeds::with_capacity(config.seeds), config.late_id, 0),
             out: Forming {
                 recorder: config.recorder,
                 form: config.form,
@@ -173,13 +169,14 @@ impl<F: Form> Shard<F> {
             timeouts: self.timeouts,
         };
         let mut table = MemoryTable(&mut self.meter);
-        self.closer.pass(&mut table, &mut self.out, &pass)
+        self.closer.pass(&mut table, &mut self.out, &pass)?;
+        Ok(())
     }
 
     fn settle(&mut self, now: u64) -> anyhow::Result<()> {
         self.out.now = now;
         let mut table = MemoryTable(&mut self.meter);
-        self.closer.settle(&mut table, &mut self.out, now)
+        self.closer.settle(&mut table, &mut self.out)
     }
 }
 
@@ -211,7 +208,9 @@ impl<F: Form> Records for Forming<F> {
         });
     }
 
-    fn commit(&mut self, _: u64, _: Tally) {}
+    fn commit(&mut self, _: Tally) {}
+
+    fn pass_over(&mut self, _: u64) {}
 }
 
 /// What the kernel's rings lead to.
@@ -239,8 +238,9 @@ impl Table for MemoryTable<'_> {
 
     fn drain(&mut self, _: &mut impl Records, _: &mut Seeds) {}
 
-    fn sweep(&mut self, sweep: &Sweep) -> anyhow::Result<Vec<Handle>> {
-        Ok(self.0.table.sweep(sweep))
+    fn sweep(&mut self, sweep: &Sweep, due: &mut Vec<Handle>) -> anyhow::Result<bool> {
+        *due = self.0.table.sweep(sweep);
+        Ok(false)
     }
 
     fn quiesce(&mut self) -> anyhow::Result<()> {
@@ -251,8 +251,10 @@ impl Table for MemoryTable<'_> {
         Ok(Some(*self.0.table.flow(handle)))
     }
 
-    fn delete(&mut self, handle: Handle) -> anyhow::Result<()> {
-        self.0.table.delete(handle);
+    fn delete(&mut self, closed: &[Handle]) -> anyhow::Result<()> {
+        for handle in closed {
+            self.0.table.delete(*handle);
+        }
         Ok(())
     }
 

@@ -207,7 +207,7 @@ impl FlowTable {
             live.map(|(_, index)| Handle(index)).collect()
         };
         due.retain(|handle| {
-            let is_due = self.entry(*handle).visit::<Owned>(sweep);
+            let is_due = self.entry(*handle).visit::<Owned>(sweep, || true);
             if sweep.all == 0 && !is_due || self.entry(*handle).state & state::CUT != 0 {
                 self.schedule(*handle);
             }

@@ -1,20 +1,22 @@
 //! The kernel's table and the pipeline, as closing needs them.
 
+use std::time::Instant;
+
 use collector_common::{
     event::SampleHeader, expiry::End, flow::Flow, key::FlowKey, schema::Counters, settings::Sweep,
     wire::Tally,
 };
-use tracing::{info, warn};
 
 use super::{
     super::{kernel::Kernel, rings::LATE_RECORD, sys},
     Agent,
+    watch::DiskWatch,
 };
 use crate::{
     closing::{Kind, Pass, Records, Seeds, Table},
     pipeline::{Pipeline, Tap},
     record::RecordId,
-    sink::Outside,
+    sink::{Outside, trouble::Undone},
 };
 
 impl<T: Tap> Agent<T> {
@@ -22,9 +24,9 @@ impl<T: Tap> Agent<T> {
     ///
     /// # Errors
     /// System calls that should not fail.
-    pub fn settle(&mut self, now: u64) -> anyhow::Result<()> {
+    pub fn settle(&mut self) -> anyhow::Result<()> {
         let (closer, mut table, mut records) = self.parts();
-        closer.settle(&mut table, &mut records, now)
+        closer.settle(&mut table, &mut records)
     }
 
     /// Empties the rings of what they hold at the moment. Cheap when they are empty.
@@ -35,6 +37,7 @@ impl<T: Tap> Agent<T> {
 
     /// A pass over the table.
     pub(super) fn pass(&mut self, now: u64, all: bool) -> anyhow::Result<()> {
+        let started = Instant::now();
         self.pipeline.set_clock(self.wall_clock());
         self.pipeline.advance(now);
         let pass = Pass {
@@ -43,7 +46,9 @@ impl<T: Tap> Agent<T> {
             timeouts: self.pressure.on(self.options.timeouts),
         };
         let (closer, mut table, mut records) = self.parts();
-        closer.pass(&mut table, &mut records, &pass)
+        let closed = closer.pass(&mut table, &mut records, &pass)?;
+        self.sweeps.count(started.elapsed(), closed);
+        Ok(())
     }
 
     fn parts(&mut self) -> (&mut crate::closing::Closer, KernelTable<'_>, Spooled<'_, T>) {
@@ -61,7 +66,7 @@ impl<T: Tap> Agent<T> {
             pipeline: &mut self.pipeline,
             lost_in_crash: self.lost_in_crash,
             counters,
-            disk_failing: &mut self.disk_failing,
+            disk: &mut self.disk,
         };
         (&mut self.closer, table, records)
     }
@@ -106,8 +111,8 @@ impl Table for KernelTable<'_> {
         self.drain_packets(seeds);
     }
 
-    fn sweep(&mut self, sweep: &Sweep) -> anyhow::Result<Vec<FlowKey>> {
-        Ok(self.kernel.sweep(sweep)?)
+    fn sweep(&mut self, sweep: &Sweep, due: &mut Vec<FlowKey>) -> anyhow::Result<bool> {
+        Ok(self.kernel.sweep(sweep, due)?)
     }
 
     fn quiesce(&mut self) -> anyhow::Result<()> {
@@ -121,9 +126,8 @@ impl Table for KernelTable<'_> {
         Ok(entry.map(|entry| Flow { key, entry }))
     }
 
-    fn delete(&mut self, key: FlowKey) -> anyhow::Result<()> {
-        self.kernel.flows.delete(&key)?;
-        Ok(())
+    fn delete(&mut self, keys: &[FlowKey]) -> anyhow::Result<()> {
+        Ok(self.kernel.flows.delete_all(keys)?)
     }
 
     fn plant(&mut self, seeds: &[Flow]) -> anyhow::Result<Vec<bool>> {
@@ -136,13 +140,13 @@ impl Table for KernelTable<'_> {
     }
 }
 
-/// The pipeline, with what is said when the disk fails.
+/// The pipeline, and who says when the disk fails.
 struct Spooled<'a, T: Tap> {
     pipeline: &'a mut Pipeline<T>,
     lost_in_crash: Tally,
     /// Of the last tick.
     counters: Counters,
-    disk_failing: &'a mut bool,
+    disk: &'a mut DiskWatch,
 }
 
 impl<T: Tap> Records for Spooled<'_, T> {
@@ -158,26 +162,18 @@ impl<T: Tap> Records for Spooled<'_, T> {
         self.pipeline.flow_ended(flow, counts, end);
     }
 
-    fn commit(&mut self, now: u64, late_written: Tally) {
+    fn commit(&mut self, late_written: Tally) {
         let outside = Outside {
             late_written,
             lost_in_crash: self.lost_in_crash,
             counters: self.counters,
         };
-        let done = self
-            .pipeline
-            .commit(outside)
-            .and_then(|()| self.pipeline.rotate(now));
-        match done {
-            Err(error) if !*self.disk_failing => {
-                warn!("{error}; records wait in memory, then they are counted as unwritten");
-                *self.disk_failing = true;
-            }
-            Ok(()) if *self.disk_failing => {
-                info!("the output folder takes records again");
-                *self.disk_failing = false;
-            }
-            _ => {}
-        }
+        let done = self.pipeline.commit(outside);
+        self.disk.note(Undone::Written, done);
+    }
+
+    fn pass_over(&mut self, now: u64) {
+        let done = self.pipeline.pass_over(now);
+        self.disk.note(Undone::Begun, done);
     }
 }

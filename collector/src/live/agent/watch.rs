@@ -8,7 +8,10 @@ use collector_common::{
 use tracing::{info, warn};
 
 use super::super::{interface::Interface, kernel::Kernel};
-use crate::sink::recover::Recovered;
+use crate::sink::{
+    recover::Recovered,
+    trouble::{Trouble, Undone},
+};
 
 /// What a crash left on the disk, and could not be taken up.
 pub(super) fn report_recovery(recovered: &Recovered) {
@@ -18,8 +21,35 @@ pub(super) fn report_recovery(recovered: &Recovered) {
             "cut off an unfinished frame behind a spool"
         );
     }
-    for error in &recovered.left {
-        warn!("a spool stays as it is: {error}");
+    for trouble in &recovered.left {
+        warn!("{trouble}");
+    }
+}
+
+/// Whether the disk takes what it is given. What lasts is said when it begins and when it ends.
+#[derive(Default)]
+pub(super) struct DiskWatch {
+    /// What waits, and that has been said.
+    waits: Option<Undone>,
+}
+
+impl DiskWatch {
+    /// Takes up how a step went that, done, ends the wait for `done`.
+    pub(super) fn note(&mut self, done: Undone, result: Result<(), Trouble>) {
+        match result {
+            Ok(()) if self.waits == Some(done) => {
+                info!("the output folder takes records again");
+                self.waits = None;
+            }
+            Ok(()) => {}
+            Err(trouble) if self.waits == Some(trouble.undone) => {}
+            Err(trouble) => {
+                warn!("{trouble}");
+                if matches!(trouble.undone, Undone::Written | Undone::Begun) {
+                    self.waits = Some(trouble.undone);
+                }
+            }
+        }
     }
 }
 

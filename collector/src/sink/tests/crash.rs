@@ -135,21 +135,38 @@ fn a_second_crash_right_after_the_first_still_knows_ids_and_sums() {
 }
 
 #[test]
-fn a_crash_right_after_a_rotation_still_knows_the_last_two_commits() {
+fn crashes_right_after_a_rotation_still_know_the_cuts_of_the_last_passes() {
     let folder = TempDir::new().unwrap();
     let (mut sink, _) = open(config(folder.path()));
-    // An active cut is settled by the pass after its commit, late records may be committed between.
-    for flow in [1, 2] {
-        sink.write(Some(id(flow)), record(true));
+    let passes = 1 + PASSES_TO_SETTLE as u64;
+    for pass in 1..=passes {
+        // More than one slice.
+        for flow in [pass, 10 + pass] {
+            let mut cut = record(false);
+            cut.kind.traits.end = End::Active;
+            sink.write(Some(id(flow)), cut);
+            commit(&mut sink);
+        }
+        sink.write(Some(id(20 + pass)), record(true));
         commit(&mut sink);
+        if pass < passes {
+            sink.pass_over();
+        }
     }
     assert!(!sink.should_rotate(moment(3599).boot));
     assert!(sink.should_rotate(moment(3600).boot));
     sink.rotate(moment(3600)).unwrap();
     drop(sink);
-    let (sink, recovered) = open(config(folder.path()));
-    assert!(recovered.holds(LINEAGE, id(1)) && recovered.holds(LINEAGE, id(2)));
-    assert_eq!(sink.totals().written.flows, 2);
+    for _ in 0..3 {
+        let (sink, recovered) = open(config(folder.path()));
+        for pass in 1..=passes {
+            for flow in [pass, 10 + pass] {
+                assert_eq!(recovered.holds(LINEAGE, id(flow)), pass > 1);
+            }
+            assert!(!recovered.holds(LINEAGE, id(20 + pass)), "it is deleted");
+        }
+        assert_eq!(sink.totals().written.flows, 3 * passes);
+    }
 }
 
 #[test]
