@@ -6,6 +6,7 @@ use anyhow::{anyhow, bail, ensure};
 use clap::Args;
 use serde::{Deserialize, de::DeserializeOwned};
 
+pub(crate) mod fuzz;
 mod metering;
 mod tor;
 

@@ -200,6 +200,22 @@ impl Running {
         self.child.id()
     }
 
+    /// How it ended; `None` while it runs.
+    ///
+    /// # Errors
+    /// The system does not tell.
+    pub fn ended(&mut self) -> Result<Option<ExitStatus>> {
+        Ok(self.child.try_wait()?)
+    }
+
+    /// Sends it a signal.
+    ///
+    /// # Errors
+    /// There is no such process any more.
+    pub fn signal(&self, signal: Signal) -> Result<()> {
+        Ok(kill(Pid::from_raw(self.child.id().cast_signed()), signal)?)
+    }
+
     /// `kill -9`: a crash.
     ///
     /// # Errors
@@ -224,7 +240,7 @@ impl Running {
     /// # Errors
     /// There is no such process any more.
     pub fn end_by(mut self, signal: Signal) -> Result<(ExitStatus, String)> {
-        kill(Pid::from_raw(self.child.id().cast_signed()), signal)?;
+        self.signal(signal)?;
         let status = self.child.wait()?;
         Ok((status, self.log()?))
     }

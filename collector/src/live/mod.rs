@@ -6,6 +6,7 @@ mod attach;
 mod conservation;
 mod control;
 mod ethtool;
+pub(crate) mod fuzz;
 mod interface;
 mod kernel;
 mod maps;

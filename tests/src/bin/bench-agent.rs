@@ -1,7 +1,7 @@
 //! What the agent itself costs while established flows carry as many packets as the generator
 //! makes: its share of one core, and whether every packet was metered.
 
-use std::{fs, time::Instant};
+use std::time::Instant;
 
 use anyhow::{Context, Result, ensure};
 use clap::Parser;
@@ -9,9 +9,9 @@ use collector_tests::{
     binary::Home,
     generator::{Stream, unanswered},
     link::IpVersion,
+    usage::Usage,
     wire::{Pace, Wire},
 };
-use nix::unistd::{SysconfVar, sysconf};
 
 /// The agent's own cost on established flows.
 #[derive(Parser)]
@@ -48,13 +48,13 @@ fn main() -> Result<()> {
         once(20),
     )?;
     wire.arrived()?;
-    let (start, before) = (Instant::now(), cpu_seconds(agent.id())?);
+    let (start, before) = (Instant::now(), Usage::of(agent.id())?.cpu);
     let seconds = arguments.seconds;
     let rounds = wire.rounds(&generator, arguments.flows, pace, || {
         start.elapsed().as_secs() < seconds
     })?;
     let elapsed = start.elapsed().as_secs_f64();
-    let cpu = cpu_seconds(agent.id())? - before;
+    let cpu = Usage::of(agent.id())?.cpu - before;
     let arrived = wire.arrived()?;
     let sent = (warm + rounds) * u64::from(arguments.flows);
     let status = home.status()?;
@@ -88,22 +88,4 @@ fn once(times: u32) -> impl Fn() -> bool {
         left.set(left.get().saturating_sub(1));
         more
     }
-}
-
-/// User and system time of a process (proc(5), fields 14 and 15 of stat), seconds.
-fn cpu_seconds(process: u32) -> Result<f64> {
-    let stat = fs::read_to_string(format!("/proc/{process}/stat"))?;
-    let fields = stat
-        .rsplit_once(") ")
-        .context("stat has a name in brackets")?
-        .1;
-    let ticks = |index: usize| -> Result<f64> {
-        Ok(fields
-            .split(' ')
-            .nth(index)
-            .context("a short stat line")?
-            .parse::<f64>()?)
-    };
-    let per_second = sysconf(SysconfVar::CLK_TCK)?.context("no clock tick")? as f64;
-    Ok((ticks(11)? + ticks(12)?) / per_second)
 }
