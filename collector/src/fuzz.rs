@@ -11,8 +11,11 @@ use std::{
 
 use crate::{anonymize, audit, live, locate, settings, sink};
 
+/// Lets a reader read, and panics where it breaks a rule.
+type Body = fn(&[u8]);
+
 /// Each family with its body.
-const READERS: [(&str, fn(&[u8])); 13] = [
+const READERS: [(&str, Body); 13] = [
     ("geoip", locate::country::fuzz::geoip),
     ("geoip6", locate::country::fuzz::geoip6),
     ("libloc", locate::country::fuzz::libloc),
