@@ -2,6 +2,7 @@
 
 pub mod agent;
 pub mod budget;
+pub(crate) mod fuzz;
 pub mod noise;
 pub mod promise;
 pub mod suppress;

@@ -17,6 +17,7 @@ use serde::{Serialize, Serializer};
 
 mod cells;
 mod form;
+pub(crate) mod fuzz;
 mod header;
 pub mod places;
 mod rules;

@@ -12,6 +12,7 @@ pub mod cli;
 pub mod closing;
 pub mod commands;
 pub mod exclusion;
+pub mod fuzz;
 pub mod inspect;
 pub mod live;
 pub mod locate;

@@ -7,6 +7,7 @@ use clap::Args;
 use serde::{Deserialize, de::DeserializeOwned};
 
 mod keeping;
+pub(crate) mod fuzz;
 mod metering;
 mod reload;
 mod tor;

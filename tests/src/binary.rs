@@ -206,20 +206,20 @@ impl Running {
         self.child.id()
     }
 
+    /// How it ended; `None` while it runs.
+    ///
+    /// # Errors
+    /// The system does not tell.
+    pub fn ended(&mut self) -> Result<Option<ExitStatus>> {
+        Ok(self.child.try_wait()?)
+    }
+
     /// Sends it a signal.
     ///
     /// # Errors
     /// There is no such process any more.
     pub fn signal(&self, signal: Signal) -> Result<()> {
         Ok(kill(Pid::from_raw(self.child.id().cast_signed()), signal)?)
-    }
-
-    /// How it ended, if it has.
-    ///
-    /// # Errors
-    /// There is no such process any more.
-    pub fn ended(&mut self) -> Result<Option<ExitStatus>> {
-        Ok(self.child.try_wait()?)
     }
 
     /// `kill -9`: a crash.

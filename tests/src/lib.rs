@@ -1,9 +1,9 @@
 //! Helpers of the tests: namespaces, links, frames, traffic sources, real peers and the counters
 //! that tell the truth about what crossed a wire.
 //!
-//! Only `meter`, `mixed`, `driven`, `captures`, `replayed`, `compared`, `outside`, `model`, `exact` and
-//! `tables` know the agent. A test builds a small network out of these parts, lets the agent meter one interface
-//! of it and compares; or it plays captures.
+//! Only `meter`, `mixed`, `driven`, `captures`, `replayed`, `compared`, `outside`, `model`, `exact`,
+//! `tables` and `soak` know the agent. A test builds a small network out of these parts, lets the
+//! agent meter one interface of it and compares; or it plays captures.
 
 pub mod binary;
 pub mod captures;
@@ -31,6 +31,7 @@ pub mod relay;
 pub mod replayed;
 pub mod scripted;
 pub mod small_disk;
+pub mod soak;
 pub mod tables;
 pub mod tap;
 pub mod timed;

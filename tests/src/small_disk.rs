@@ -2,18 +2,23 @@
 
 use std::{
     fs,
+    io::Write,
     path::{Path, PathBuf},
 };
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use nix::{
     errno::Errno,
     mount::{MntFlags, MsFlags, mount, umount2},
 };
 
-/// A file system of one MiB in memory; gone when dropped.
+/// A file system in memory, of one MiB unless more is asked for; gone when dropped.
 #[derive(Debug)]
 pub struct SmallDisk(PathBuf);
+
+const FLAGS: MsFlags = MsFlags::MS_NOSUID.union(MsFlags::MS_NODEV);
+/// Bytes that it is filled with at a time.
+const PIECE: usize = 1 << 20;
 
 impl SmallDisk {
     /// Mounts it on `folder`, which is made where it is absent.
@@ -21,17 +26,46 @@ impl SmallDisk {
     /// # Errors
     /// Not root.
     pub fn mount(folder: &Path) -> Result<Self> {
+        Self::of(folder, 1)
+    }
+
+    /// The same with so many MiB.
+    ///
+    /// # Errors
+    /// Not root.
+    pub fn of(folder: &Path, mebibytes: u32) -> Result<Self> {
         fs::create_dir_all(folder)?;
-        let flags = MsFlags::MS_NOSUID | MsFlags::MS_NODEV;
+        let options = format!("size={mebibytes}m,mode=0700");
         mount(
             Some("tmpfs"),
             folder,
             Some("tmpfs"),
-            flags,
-            Some("size=1m,mode=0700"),
+            FLAGS,
+            Some(options.as_str()),
         )
         .with_context(|| format!("mounting {}", folder.display()))?;
         Ok(Self(folder.to_owned()))
+    }
+
+    /// Takes no change any more, or does again.
+    ///
+    /// # Errors
+    /// A file is open for writing.
+    pub fn set_read_only(&self, read_only: bool) -> Result<()> {
+        let access = if read_only {
+            MsFlags::MS_RDONLY
+        } else {
+            MsFlags::empty()
+        };
+        let none: Option<&str> = None;
+        mount(
+            none,
+            &self.0,
+            none,
+            MsFlags::MS_REMOUNT | FLAGS | access,
+            none,
+        )
+        .with_context(|| format!("mounting {} again", self.0.display()))
     }
 
     /// Leaves no room.
@@ -39,10 +73,13 @@ impl SmallDisk {
     /// # Errors
     /// Other than that there is none.
     pub fn fill(&self) -> Result<()> {
-        match fs::write(self.filler(), vec![0; 2 << 20]) {
-            Err(error) if error.raw_os_error() == Some(Errno::ENOSPC as i32) => Ok(()),
-            Err(error) => Err(error.into()),
-            Ok(()) => bail!("{} has more room than it should", self.0.display()),
+        let piece = vec![0; PIECE];
+        let mut filler = fs::File::create(self.filler())?;
+        loop {
+            match filler.write_all(&piece) {
+                Err(error) if error.raw_os_error() == Some(Errno::ENOSPC as i32) => return Ok(()),
+                written => written?,
+            }
         }
     }
 

@@ -10,10 +10,13 @@ use crate::{caller::Caller, command, failure::Usage, setup, workspace::Workspace
   cargo xtask fuzz parser                   packets, from headers to counters, a minute long
   cargo xtask fuzz reader --seconds 3600    captures, from compressed bytes to frames
   cargo xtask fuzz web                      payload, for the dissectors of the web
+  cargo xtask fuzz torrc                    a file; readers are geoip, geoip6, libloc, mmdb, asn,
+                                            torrc, consensus, configuration, spool, days, budget,
+                                            closed, answer
 
 What broke lies in fuzz/artifacts/TARGET; `cargo xtask fuzz TARGET FILE…` runs it again.")]
 pub(crate) struct Arguments {
-    /// What to feed: packets, captures, or a family of dissectors.
+    /// What to feed: packets, captures, a family of dissectors, or one of readers.
     target: String,
     /// Run these inputs once, instead of looking for new ones.
     files: Vec<std::path::PathBuf>,
@@ -22,8 +25,25 @@ pub(crate) struct Arguments {
     seconds: u64,
 }
 
-/// Longest input, bytes: captures of a few packets, packets of a few headers.
-const MOST: u32 = 2048;
+/// Longest input, bytes: captures of a few packets, packets of a few headers, a few lines of a file.
+const MOST: u32 = 8192;
+
+/// Families of readers; `collector::fuzz` has their bodies.
+const READERS: [&str; 13] = [
+    "geoip",
+    "geoip6",
+    "libloc",
+    "mmdb",
+    "asn",
+    "torrc",
+    "consensus",
+    "configuration",
+    "spool",
+    "days",
+    "budget",
+    "closed",
+    "answer",
+];
 
 /// `cargo xtask fuzz`
 pub(crate) fn run(arguments: &Arguments, workspace: &Workspace, caller: &Caller) -> Result<()> {
@@ -40,6 +60,9 @@ pub(crate) fn run(arguments: &Arguments, workspace: &Workspace, caller: &Caller)
         .arg(target);
     if arguments.files.is_empty() {
         fuzz.arg(&corpus);
+        // Kept in the repository; what is new goes to the first folder.
+        let seeds = workspace.root.join("fuzz/seeds").join(name);
+        fuzz.args(seeds.is_dir().then_some(seeds));
     }
     fuzz.args(&arguments.files)
         .arg("--")
@@ -61,21 +84,36 @@ pub(crate) fn run(arguments: &Arguments, workspace: &Workspace, caller: &Caller)
     )
 }
 
-/// The file in fuzz/fuzz_targets; the families of dissectors share one.
+/// The file in fuzz/fuzz_targets; the families of dissectors share one, and those of readers.
 fn target(workspace: &Workspace, name: &str) -> Result<&'static str> {
     match name {
         "parser" => return Ok("parser"),
         "reader" => return Ok("reader"),
+        _ if READERS.contains(&name) => return Ok("readers"),
         _ => {}
     }
     let protocols = workspace.root.join("collector/src/inspect/protocols");
     let family = !name.contains(['/', '.']) && protocols.join(name).is_dir();
     if !family {
         return Err(Usage(format!(
-            "{name} is neither parser, reader nor a folder of {}",
+            "{name} is neither parser, reader, one of {}, nor a folder of {}",
+            READERS.join(", "),
             protocols.display()
         ))
         .into());
     }
     Ok("dissectors")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_family_of_readers_has_seeds() {
+        for name in READERS {
+            let folder = Workspace::here().root.join("fuzz/seeds").join(name);
+            assert!(folder.is_dir(), "{}", folder.display());
+        }
+    }
 }

@@ -14,6 +14,7 @@ mod packages;
 mod python;
 mod route;
 mod setup;
+mod soak;
 mod test;
 mod workspace;
 
@@ -48,6 +49,7 @@ enum Command {
     Test(test::Arguments),
     Bench(bench::Arguments),
     Fuzz(fuzz::Arguments),
+    Soak(soak::Arguments),
     #[command(hide = true)]
     Measure(bench::measure::Arguments),
     GenTrace(gen_trace::Arguments),
@@ -75,6 +77,7 @@ fn run(command: &Command, workspace: &Workspace, caller: &Caller) -> anyhow::Res
         Command::Test(arguments) => test::run(arguments, workspace, caller),
         Command::Bench(arguments) => bench::run(arguments, workspace, caller),
         Command::Fuzz(arguments) => fuzz::run(arguments, workspace, caller),
+        Command::Soak(arguments) => soak::run(arguments, workspace, caller),
         Command::Measure(arguments) => bench::measure::run(arguments),
         Command::GenTrace(arguments) => gen_trace::run(arguments, workspace, caller),
     }

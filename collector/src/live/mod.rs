@@ -8,6 +8,7 @@ mod control;
 mod drains;
 mod ethtool;
 mod host;
+pub(crate) mod fuzz;
 mod interface;
 mod kernel;
 mod leftover;

@@ -23,6 +23,7 @@ mod days;
 pub mod disk;
 pub mod entry;
 pub(crate) mod frame;
+pub(crate) mod fuzz;
 mod hours;
 pub mod name;
 mod queue;

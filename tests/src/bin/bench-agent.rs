@@ -9,7 +9,7 @@ use collector_tests::{
     binary::Home,
     generator::{Stream, unanswered},
     link::IpVersion,
-    usage::cpu_time,
+    usage::Usage,
     wire::{Pace, Wire},
 };
 
@@ -48,13 +48,13 @@ fn main() -> Result<()> {
         once(20),
     )?;
     wire.arrived()?;
-    let (start, before) = (Instant::now(), cpu_time(agent.id())?);
+    let (start, before) = (Instant::now(), Usage::of(agent.id())?.cpu);
     let seconds = arguments.seconds;
     let rounds = wire.rounds(&generator, arguments.flows, pace, || {
         start.elapsed().as_secs() < seconds
     })?;
     let elapsed = start.elapsed().as_secs_f64();
-    let cpu = (cpu_time(agent.id())? - before).as_secs_f64();
+    let cpu = Usage::of(agent.id())?.cpu - before;
     let arrived = wire.arrived()?;
     let sent = (warm + rounds) * u64::from(arguments.flows);
     let status = home.status()?;

@@ -14,7 +14,7 @@ use collector_tests::{
     binary::{Home, Running},
     generator::{Generator, Stream, unanswered},
     link::IpVersion,
-    usage::{cpu_time, peak_memory, pin},
+    usage::{Usage, pin},
     wire::{Pace, Wire},
 };
 
@@ -50,19 +50,19 @@ fn main() -> Result<()> {
     let passing = passing(&wire)?;
     let pace = Pace::PerSecond(arguments.new);
     wire.send(&passing, 5 * arguments.new, pace)?;
-    let (started, before) = (Instant::now(), cpu_time(agent.id())?);
+    let (started, before) = (Instant::now(), Usage::of(agent.id())?.cpu);
     let until = Duration::from_secs(arguments.seconds);
     while started.elapsed() < until {
         wire.send(&passing, arguments.new, pace)?;
     }
-    let share = (cpu_time(agent.id())? - before).div_duration_f64(started.elapsed());
+    let share = (Usage::of(agent.id())?.cpu - before) / started.elapsed().as_secs_f64();
     let (passes, looks) = readings(&arguments, &wire, &home, &passing)?;
     let arrived = wire.arrived()?;
     let status = settled(&home)?;
     print(&status, share, &passes, &looks);
     println!(
         "agent's memory, peak     {:>10} MB",
-        peak_memory(agent.id())? >> 20
+        Usage::of(agent.id())?.most_resident >> 10
     );
     let seen = status.seen["ingress"].packets;
     ensure!(seen == arrived.rx_packets, "packets passed the hook unseen");

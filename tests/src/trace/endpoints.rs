@@ -6,11 +6,12 @@ use super::dice::Dice;
 use crate::frames::Path;
 
 /// The relay whose interface is captured.
-const RELAY: (Ipv4Addr, Ipv6Addr) = (
+pub const RELAY: (Ipv4Addr, Ipv6Addr) = (
     Ipv4Addr::new(203, 0, 113, 9),
     Ipv6Addr::new(0x2001, 0xdb8, 0xffff, 0, 0, 0, 0, 9),
 );
-const RELAY_MAC: [u8; 6] = [2, 0, 0, 0, 0, 1];
+/// Of its interface.
+pub const RELAY_MAC: [u8; 6] = [2, 0, 0, 0, 0, 1];
 const GATEWAY_MAC: [u8; 6] = [2, 0, 0, 0, 0, 2];
 /// 198.18.0.0/15 without its first and last address.
 const HOSTS: usize = (1 << 17) - 2;

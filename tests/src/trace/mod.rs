@@ -20,6 +20,7 @@ mod wire;
 use std::io::{self, Write};
 
 pub use self::{
+    endpoints::{RELAY, RELAY_MAC},
     flood::Flood,
     mix::{Limit, Mix},
     pcap::{HEADER_LEN, Pcap, RECORD_HEADER_LEN, Resolution},

@@ -1,6 +1,6 @@
-//! What an agent takes of the machine.
+//! What an agent takes of the kernel's memory.
 
-use std::{collections::BTreeMap, fs, os::fd::AsRawFd, time::Duration};
+use std::{collections::BTreeMap, fs, os::fd::AsRawFd};
 
 use anyhow::{Context, Result};
 use aya::maps::MapData;
@@ -31,31 +31,6 @@ impl Kernel {
 fn told(map: &MapData) -> Result<u64> {
     let number = std::os::fd::AsFd::as_fd(map.fd()).as_raw_fd();
     value(&format!("/proc/self/fdinfo/{number}"), "memlock:")
-}
-
-/// What a process has used so far.
-#[derive(Debug)]
-pub(crate) struct Use {
-    /// In user space and in the kernel.
-    pub(crate) cpu: Duration,
-    /// Bytes, at the worst moment.
-    pub(crate) most_resident: u64,
-}
-
-impl Use {
-    pub(crate) fn of(process: u32) -> Result<Self> {
-        let schedule = format!("/proc/{process}/task");
-        let mut cpu = Duration::ZERO;
-        for task in fs::read_dir(schedule)? {
-            let text = fs::read_to_string(task?.path().join("schedstat"))?;
-            let first = text.split_whitespace().next().context("no time")?;
-            cpu += Duration::from_nanos(first.parse()?);
-        }
-        Ok(Self {
-            cpu,
-            most_resident: value(&format!("/proc/{process}/status"), "VmHWM:")? << 10,
-        })
-    }
 }
 
 /// The number behind `name` in a file of /proc.

@@ -11,7 +11,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use agent::{Kernel, Use};
+use agent::Kernel;
 use anyhow::{Context, Result, ensure};
 use collector::live::Status;
 use collector_common::{
@@ -23,6 +23,7 @@ use collector_tests::{
     binary::{Home, Running},
     generator::{Generator, Stream, unanswered},
     link::IpVersion,
+    usage::Usage,
     wire::{Pace, Wire, wire_or_skip, without_drops},
 };
 
@@ -37,7 +38,7 @@ const HALF_OPEN: u64 = 3;
 /// A table that does not recover ends the test after this.
 const PATIENCE: Duration = Duration::from_secs(60);
 /// Most memory that an agent ever had resident, the pages of its rings included.
-const MEMORY: u64 = 150 << 20;
+const MEMORY: u64 = 150 << 10;
 
 /// Packets of a flood, each of another flow, and entries of the table; the whole with
 /// `COLLECTOR_FULL=1`, else what a program that is not optimised closes in some seconds.
@@ -225,18 +226,18 @@ fn flood(kind: Kind, pace: Pace) -> Result<Option<()>> {
     let running = scene.start()?;
     let (maps, before) = (Kernel::of(&scene.home)?, scene.wire.arrived()?);
     let mut sent = scene.round()?;
-    let (start, used) = (Instant::now(), Use::of(running.id())?);
+    let (start, used) = (Instant::now(), Usage::of(running.id())?);
     sent += scene.flood(kind, pace)?;
     let during = start.elapsed();
     sent += scene.recover()?;
-    let spent = Use::of(running.id())?;
+    let spent = Usage::of(running.id())?;
     println!(
         "{kind:?}: {:.0} packets/s for {:.1} s; agent {:.1} s of CPU in {:.1} s, at most {} MiB resident",
         sent as f64 / during.as_secs_f64(),
         during.as_secs_f64(),
-        (spent.cpu - used.cpu).as_secs_f64(),
+        spent.cpu - used.cpu,
         start.elapsed().as_secs_f64(),
-        spent.most_resident >> 20,
+        spent.most_resident >> 10,
     );
     let arrived = scene.wire.arrived()?.since(&before);
     if arrived.lost() > 0 || arrived.rx_packets != sent {
@@ -254,7 +255,7 @@ fn flood(kind: Kind, pace: Pace) -> Result<Option<()>> {
     account(&scene, &status, sent)?;
     assert!(
         spent.most_resident < MEMORY,
-        "{} bytes",
+        "{} KiB",
         spent.most_resident
     );
     Ok(Some(()))

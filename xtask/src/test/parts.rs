@@ -45,6 +45,7 @@ const PARTS: &[Row] = &[
     ("clippy", "lints", &[], clippy),
     ("deny", "licences, bans, sources of dependencies", &[], deny),
     ("unit", "unit tests of every crate", &[], unit),
+    ("fuzz", "fuzzing targets compile", &["build"], fuzz),
     (
         "packages",
         "the tests' peers (Debian packages, OpenDP) and /sys/fs/bpf",
@@ -143,6 +144,17 @@ fn unit(_: &Part, work: &Work<'_>) -> Result<()> {
             "--exclude=collector-tests",
         ],
     )
+}
+
+/// Types alone: neither the fuzzer's runtime, which is C++, nor its sanitizer.
+fn fuzz(_: &Part, work: &Work<'_>) -> Result<()> {
+    let workspace = work.workspace;
+    let mut cargo = work.caller.cargo(&workspace.root.join("fuzz"));
+    cargo
+        .args(["check", "--quiet", "--target-dir"])
+        .arg(workspace.target.join("fuzz-check"))
+        .env("CUSTOM_LIBFUZZER_PATH", "/nonexistent/libfuzzer.a");
+    command::run(&mut cargo)
 }
 
 fn peers(_: &Part, work: &Work<'_>) -> Result<()> {

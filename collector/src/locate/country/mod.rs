@@ -1,5 +1,6 @@
 //! Countries of addresses, from what data the operator has.
 
+pub(crate) mod fuzz;
 mod geoip;
 mod libloc;
 mod mmdb;

@@ -2,6 +2,7 @@
 
 pub mod consensus;
 mod file;
+pub(crate) mod fuzz;
 pub mod relays;
 pub mod torrc;
 pub mod user;

@@ -1,5 +1,6 @@
 //! A relay's torrc, as far as it tells whose traffic a flow is (tor's manual page).
 
+pub(crate) mod fuzz;
 mod include;
 mod lines;
 mod listener;
