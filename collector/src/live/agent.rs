@@ -257,7 +257,10 @@ impl<T: Tap> Agent<T> {
         if !self.kernel.taken_over {
             return Ok(());
         }
-        let settled = Books::sum(&self.kernel.books.read()?).settled;
+        let books = Books::sum(&self.kernel.books.read()?);
+        // What is committed before the first tick must not tell of less than the last agent did.
+        self.counters = Counters::of(&books);
+        let settled = books.settled;
         // Down to the first record that each CPU had left in a ring.
         self.closer.seeds.bound_overflow(false);
         self.drain();

@@ -126,7 +126,7 @@ fn kill_at_random(rounds: &Rounds<'_>) -> Result<()> {
     let kills = if full { FULL_KILLS } else { KILLS };
     let seed = AtomicU64::new(11);
     for kill in 0..kills {
-        let storm = next(&seed) % 4 == 0;
+        let storm = next(&seed).is_multiple_of(4);
         rounds.switch.storm.store(storm, Ordering::Relaxed);
         let phase = Phase::next(&seed);
         println!("kill {kill}: {phase:?}, storm {storm}");
