@@ -37,7 +37,7 @@ const BURST: u32 = 50_000;
 const HALF_OPEN: u64 = 3;
 /// A table that does not recover ends the test after this.
 const PATIENCE: Duration = Duration::from_secs(60);
-/// Most memory that an agent ever had resident, the pages of its rings included.
+/// Most memory that an agent ever had resident, the pages of its rings included, KiB.
 const MEMORY: u64 = 150 << 10;
 
 /// Packets of a flood, each of another flow, and entries of the table; the whole with
