@@ -20,3 +20,4 @@ pub mod process;
 pub mod record;
 pub mod settings;
 pub mod sink;
+pub mod watching;

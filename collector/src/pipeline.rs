@@ -11,6 +11,7 @@ use crate::{
     sink::{
         Moment, Outside, Sink, SinkConfig, SinkError, disk::Disk, entry::Totals, recover::Recovered,
     },
+    watching::view::View,
 };
 
 mod recorder;
@@ -76,6 +77,7 @@ pub struct Pipeline<T: Tap> {
     sink: Sink,
     recovered: Recovered,
     recorder: Recorder,
+    view: View,
     clock: WallClock,
 }
 
@@ -92,6 +94,7 @@ impl<T: Tap> Pipeline<T> {
             sink,
             recovered,
             recorder: Recorder::new(config.samples, config.surroundings, config.now),
+            view: View::default(),
             clock: config.clock,
         })
     }
@@ -141,6 +144,7 @@ impl<T: Tap> Pipeline<T> {
         self.tap.record(&record);
         let level = self.header().level;
         let entered = self.recorder.publish(&record, level, self.clock);
+        self.view.count(&entered);
         let id = RecordId::of(flow).into();
         self.sink.write(Some(id), entered);
     }
@@ -160,6 +164,7 @@ impl<T: Tap> Pipeline<T> {
     /// As [`Sink::rotate`].
     pub fn rotate(&mut self, now: u64) -> Result<(), SinkError> {
         self.recorder.forget(now);
+        self.view.turn(now);
         if !self.sink.should_rotate(now) {
             return Ok(());
         }
@@ -186,6 +191,18 @@ impl<T: Tap> Pipeline<T> {
     #[must_use]
     pub fn written(&self) -> &Totals {
         self.sink.totals()
+    }
+
+    /// What ended, for those who watch.
+    #[must_use]
+    pub fn view(&self) -> &View {
+        &self.view
+    }
+
+    /// Where records go.
+    #[must_use]
+    pub fn sink(&self) -> &Sink {
+        &self.sink
     }
 
     /// Samples that were not looked at because too many flows were undecided.

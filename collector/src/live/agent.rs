@@ -1,15 +1,21 @@
 //! The agent: what it holds, how it starts, ticks and stops. Synchronous, time is an argument;
 //! `serve` drives it.
 
+mod gauges;
 mod preflight;
 mod table;
+mod told;
 mod watch;
 
-use std::os::fd::{AsFd, OwnedFd};
+use std::{
+    net::SocketAddr,
+    os::fd::{AsFd, OwnedFd},
+};
 
 use anyhow::Context;
 use aya::programs::TestRunOptions;
 use collector_common::{books::Books, schema::Counters, wire::Tally};
+use gauges::Gauges;
 use jiff::Timestamp;
 use preflight::{refuse_old_kernel, refuse_pins};
 use tracing::info;
@@ -18,7 +24,7 @@ use watch::{Fullness, HookWatch, report_recovery};
 use super::{
     Options,
     attach::{self, Attachment},
-    conservation::{Amount, Balance, ConsensusStatus, Status, Taken, by_hook, by_reason},
+    conservation::{Balance, ConsensusStatus, Taken},
     interface::{Interface, refuse_stacked},
     kernel::{Kernel, pin_folder},
     pins::{Instance, Lock, PinFolder},
@@ -26,11 +32,11 @@ use super::{
     sys,
 };
 use crate::{
-    anonymize::promise::promise,
     closing::{Closer, Seeds},
     locate::leg,
     pipeline::{Pipeline, PipelineConfig, Tap, WallClock},
     sink::entry::Lineage,
+    watching::told::Told,
 };
 
 /// A running meter.
@@ -48,8 +54,9 @@ pub struct Agent<T: Tap> {
     counters: Counters,
     /// The disk takes nothing at the moment, and that has been said.
     disk_failing: bool,
-    /// For the packet rate: seen at the last two ticks, and when.
-    rate: [(u64, u64); 2],
+    gauges: Gauges,
+    /// What the metrics page tells of traffic.
+    told: Told,
     started: u64,
     watch: HookWatch,
     fullness: Fullness,
@@ -111,7 +118,8 @@ impl<T: Tap> Agent<T> {
         let (kernel, hooks, pipeline) = started?;
         let now = sys::boot_time();
         let watch = HookWatch::new(&interfaces, &kernel)?;
-        let seen = watch.seen_before();
+        let gauges = Gauges::new(&options, watch.seen_before(), now)?;
+        let told = Told::new(pipeline.header().level);
         let pins = options.pin.then_some(folder);
         let mut agent = Self {
             kernel,
@@ -129,7 +137,8 @@ impl<T: Tap> Agent<T> {
             lost_in_crash: Tally::default(),
             counters: Counters::default(),
             disk_failing: false,
-            rate: [(seen, now); 2],
+            gauges,
+            told,
             started: now,
             watch,
             fullness: Fullness::default(),
@@ -191,6 +200,9 @@ impl<T: Tap> Agent<T> {
             lost_packets = self.lost_in_crash.packets,
             "took over the maps and hooks of an agent that did not stop cleanly"
         );
+        let mut flows = 0;
+        self.kernel.flows.walk(|_| flows += 1)?;
+        self.gauges.counted(flows, &Books::sum(&cpus));
         // Settles what was half done, so that the books hold from the first reading.
         self.pass(sys::boot_time(), false)
     }
@@ -205,7 +217,11 @@ impl<T: Tap> Agent<T> {
         self.hear();
         self.pass(now, false)?;
         let books = Books::sum(&self.kernel.books.read()?);
-        self.rate = [self.rate[1], (books.seen_total().packets, now)];
+        self.gauges.look(&books, self.pipeline.samples_shed(), now);
+        let queued = self.pipeline.sink().queued() as u64;
+        self.gauges.queue_peak = self.gauges.queue_peak.max(queued);
+        let minute = wall_clock().utc(now).as_second().div_euclid(60);
+        self.told.look(self.pipeline.view(), minute);
         self.counters = Counters::of(&books);
         self.fullness.look(&books, now);
         self.watch.look(&self.interfaces, &books);
@@ -234,54 +250,6 @@ impl<T: Tap> Agent<T> {
         }
     }
 
-    /// Everything about the agent at this moment; walks the table.
-    ///
-    /// # Errors
-    /// Those of the system calls.
-    pub fn status(&mut self) -> anyhow::Result<Status> {
-        let before = Books::sum(&self.kernel.books.read()?);
-        let (mut live, mut flows) = (Tally::default(), 0);
-        self.kernel.flows.walk(|flow| {
-            live = live.plus(flow.entry.unwritten());
-            flows += 1;
-        })?;
-        let after = Books::sum(&self.kernel.books.read()?);
-        let taken = self.taken();
-        let now = sys::boot_time();
-        Ok(Status {
-            version: env!("CARGO_PKG_VERSION").to_owned(),
-            interfaces: self.options.interfaces.clone(),
-            hooks: self
-                .hooks
-                .iter()
-                .map(|hook| hook.description.clone())
-                .collect(),
-            uptime: (now - self.started) / 1_000_000_000,
-            promise: promise(self.pipeline.header()),
-            header: self.pipeline.header().clone(),
-            consensus: self.consensus_at(wall_clock().utc(now)),
-            live_flows: flows,
-            table_size: self.options.table_size.into(),
-            live: live.into(),
-            written: taken.written.into(),
-            unwritten: self.unwritten().into(),
-            flows_written: self.flows_written(),
-            seen: by_hook(&after.seen),
-            seen_since_start: by_hook(&self.watch.seen(&after)),
-            interface: by_hook(&self.watch.interface_counters(&self.interfaces)),
-            packets_per_second: self.packets_per_second(),
-            reasons: by_reason(&after),
-            late: after.late.into(),
-            late_settled: after.settled.into(),
-            late_written: taken.late_written.into(),
-            lost_in_crash: Amount::from(self.lost_in_crash),
-            overflow: after.overflow,
-            samples: after.samples,
-            samples_lost: after.samples_lost,
-            balance: Balance::of(&before, &after, live, &taken),
-        })
-    }
-
     fn taken(&self) -> Taken {
         let totals = self.pipeline.written();
         Taken {
@@ -298,10 +266,9 @@ impl<T: Tap> Agent<T> {
         self.pipeline.written().written.flows
     }
 
-    fn packets_per_second(&self) -> u64 {
-        let [(earlier, then), (later, now)] = self.rate;
-        let nanoseconds = u128::from(now.saturating_sub(then).max(1));
-        (u128::from(later.saturating_sub(earlier)) * 1_000_000_000 / nanoseconds) as u64
+    /// Where the metrics page is asked for.
+    pub(super) fn metrics(&self) -> Option<SocketAddr> {
+        self.options.metrics
     }
 
     /// The instance's name, for its socket.

@@ -18,7 +18,7 @@ mod sys;
 
 pub use agent::{Agent, Summary, wall_clock};
 pub use conservation::{Amount, Balance, ConsensusStatus, Status};
-pub use control::{ask, detach, only_socket};
+pub use control::{ask, ask_glance, detach, only_socket};
 pub use interface::{Interface, refuse_stacked};
 pub use options::{Ingress, Options, TcFlavour};
 pub use pins::{Instance, PIN_ROOT, RUN_ROOT};

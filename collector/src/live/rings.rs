@@ -4,25 +4,27 @@ use aya::maps::{MapData, RingBuf};
 use collector_common::event::{Late, SampleHeader};
 use zerocopy::FromBytes;
 
+use crate::watching::health::Gauge;
+
 /// Bytes that the kernel puts before each record (`BPF_RINGBUF_HDR_SZ`).
 const RECORD_HEADER: usize = 8;
 
-/// Hands every waiting sample to `take`, of a ring of `size` bytes.
+/// Hands every waiting sample to `take`; `gauge` knows the ring's size, and learns its fill.
 pub(super) fn drain_samples(
     ring: &mut RingBuf<MapData>,
-    size: u32,
+    gauge: &Gauge,
     mut take: impl FnMut(&SampleHeader, &[u8]),
 ) {
-    drain(ring, size, |item| {
+    drain(ring, gauge, |item| {
         if let Some((header, bytes)) = sample(item) {
             take(&header, bytes);
         }
     });
 }
 
-/// Hands every waiting late or overflow packet to `take`, of a ring of `size` bytes.
-pub(super) fn drain_late(ring: &mut RingBuf<MapData>, size: u32, mut take: impl FnMut(&Late)) {
-    drain(ring, size, |item| {
+/// Hands every waiting late or overflow packet to `take`; `gauge` as above.
+pub(super) fn drain_late(ring: &mut RingBuf<MapData>, gauge: &Gauge, mut take: impl FnMut(&Late)) {
+    drain(ring, gauge, |item| {
         if let Ok((late, _)) = Late::read_from_prefix(item) {
             take(&late);
         }
@@ -31,13 +33,14 @@ pub(super) fn drain_late(ring: &mut RingBuf<MapData>, size: u32, mut take: impl 
 
 /// No more than a full ring holds: a flood that fills it faster than it is read must not keep the
 /// agent from its ticks.
-fn drain(ring: &mut RingBuf<MapData>, size: u32, mut take: impl FnMut(&[u8])) {
-    let mut left = size as usize;
-    while left > 0 {
-        let Some(item) = ring.next() else { return };
-        left = left.saturating_sub(item.len() + RECORD_HEADER);
+fn drain(ring: &mut RingBuf<MapData>, gauge: &Gauge, mut take: impl FnMut(&[u8])) {
+    let (size, mut found) = (gauge.fill().size, 0);
+    while found < size {
+        let Some(item) = ring.next() else { break };
+        found += (item.len() + RECORD_HEADER) as u64;
         take(&item);
     }
+    gauge.found(found);
 }
 
 fn sample(record: &[u8]) -> Option<(SampleHeader, &[u8])> {

@@ -8,7 +8,9 @@ use tracing::{info, warn};
 
 use super::{
     super::{kernel::Kernel, rings, sys},
-    Agent, wall_clock,
+    Agent,
+    gauges::Gauges,
+    wall_clock,
 };
 use crate::{
     closing::{Pass, Records, Seeds, Table},
@@ -48,7 +50,7 @@ impl<T: Tap> Agent<T> {
     fn parts(&mut self) -> (&mut crate::closing::Closer, KernelTable<'_>, Spooled<'_, T>) {
         let table = KernelTable {
             kernel: &mut self.kernel,
-            rings: [self.options.sample_ring, self.options.late_ring],
+            gauges: &mut self.gauges,
         };
         let counters = Counters {
             samples_shed: self.pipeline.samples_shed(),
@@ -66,19 +68,24 @@ impl<T: Tap> Agent<T> {
 
 struct KernelTable<'a> {
     kernel: &'a mut Kernel,
-    /// Bytes of the rings of samples and of late packets.
-    rings: [u32; 2],
+    gauges: &'a mut Gauges,
 }
 
 impl Table for KernelTable<'_> {
     type Handle = FlowKey;
 
     fn drain(&mut self, records: &mut impl Records, seeds: &mut Seeds) {
-        rings::drain_samples(&mut self.kernel.samples, self.rings[0], |header, bytes| {
-            records.sample(header, bytes);
-        });
+        rings::drain_samples(
+            &mut self.kernel.samples,
+            &self.gauges.samples,
+            |header, bytes| {
+                records.sample(header, bytes);
+            },
+        );
         if seeds.has_room() {
-            rings::drain_late(&mut self.kernel.late, self.rings[1], |late| seeds.add(late));
+            rings::drain_late(&mut self.kernel.late, &self.gauges.late, |late| {
+                seeds.add(late)
+            });
         }
     }
 
@@ -96,12 +103,14 @@ impl Table for KernelTable<'_> {
     }
 
     fn delete(&mut self, key: FlowKey) -> anyhow::Result<()> {
-        self.kernel.flows.delete(&key)?;
+        self.gauges.closed += u64::from(self.kernel.flows.delete(&key)?);
         Ok(())
     }
 
     fn plant(&mut self, seeds: &[Flow]) -> anyhow::Result<Vec<bool>> {
-        self.kernel.plant(seeds)
+        let planted = self.kernel.plant(seeds)?;
+        self.gauges.planted += planted.iter().filter(|planted| **planted).count() as u64;
+        Ok(planted)
     }
 
     fn holds(&mut self, key: &FlowKey, ifindex: u32) -> anyhow::Result<bool> {

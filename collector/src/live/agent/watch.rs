@@ -54,9 +54,9 @@ impl HookWatch {
         [now[0].since(self.base[0]), now[1].since(self.base[1])]
     }
 
-    /// Packets that earlier agents' hooks saw.
-    pub(super) fn seen_before(&self) -> u64 {
-        self.seen_base[0].plus(self.seen_base[1]).packets
+    /// What earlier agents' hooks saw.
+    pub(super) fn seen_before(&self) -> [Tally; 2] {
+        self.seen_base
     }
 
     /// What the hooks saw since this agent started.
