@@ -118,7 +118,7 @@ impl<T: Tap> Agent<T> {
         let (kernel, hooks, pipeline) = started?;
         let now = sys::boot_time();
         let watch = HookWatch::new(&interfaces, &kernel)?;
-        let gauges = Gauges::new(&options, watch.seen_before(), now)?;
+        let gauges = Gauges::new(&options, Books::sum(&kernel.books.read()?), now)?;
         let told = Told::new(pipeline.header().level);
         let pins = options.pin.then_some(folder);
         let mut agent = Self {

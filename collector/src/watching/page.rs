@@ -111,7 +111,10 @@ impl Collector for Page {
             let mut encoder = encoder.encode_descriptor(name, family.help, unit, kind)?;
             for (label, number) in &family.numbers {
                 match label {
-                    Some(label) => number.encode(encoder.encode_family(&[label.clone()])?)?,
+                    Some((label, value)) => {
+                        let labels = [(*label, value.as_str())];
+                        number.encode(encoder.encode_family(&labels)?)?;
+                    }
                     // The encoder would write empty braces, which not every reader takes.
                     None => {
                         number.encode(encoder)?;

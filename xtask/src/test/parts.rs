@@ -47,7 +47,7 @@ const PARTS: &[Row] = &[
     ("unit", "unit tests of every crate", &[], unit),
     (
         "packages",
-        "the tests' peers (Debian packages, OpenDP) and /sys/fs/bpf",
+        "the tests' peers (Debian packages, PyPI) and /sys/fs/bpf",
         &[],
         peers,
     ),

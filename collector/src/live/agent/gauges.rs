@@ -6,7 +6,6 @@ use std::{collections::VecDeque, io};
 use collector_common::{
     books::{Books, Hook},
     settings::SECOND,
-    wire::Tally,
 };
 
 use super::super::Options;
@@ -42,11 +41,7 @@ struct Look {
 }
 
 impl Gauges {
-    pub(super) fn new(options: &Options, seen: [Tally; 2], now: u64) -> io::Result<Self> {
-        let books = Books {
-            seen,
-            ..Books::default()
-        };
+    pub(super) fn new(options: &Options, books: Books, now: u64) -> io::Result<Self> {
         Ok(Self {
             table: Gauge::new(options.table_size.into()),
             samples: Gauge::new(options.sample_ring.into()),
@@ -109,7 +104,6 @@ impl Gauges {
     }
 
     fn minute(&self, counter: impl Fn(&Look) -> u64) -> u64 {
-        // The first look knows what was seen before, and nothing else.
         let first = self.recent.front().map_or(0, &counter);
         let last = self.recent.back().map_or(0, &counter);
         last.saturating_sub(first)
@@ -150,12 +144,14 @@ impl Rates {
 
 #[cfg(test)]
 mod tests {
+    use collector_common::wire::Tally;
+
     use super::*;
 
     fn gauges() -> Gauges {
         let mut options = Options::new(vec!["eth0".into()]);
         options.table_size = 100;
-        Gauges::new(&options, [Tally::default(); 2], 0).unwrap()
+        Gauges::new(&options, Books::default(), 0).unwrap()
     }
 
     fn seen(packets: u64) -> Books {

@@ -54,11 +54,6 @@ impl HookWatch {
         [now[0].since(self.base[0]), now[1].since(self.base[1])]
     }
 
-    /// What earlier agents' hooks saw.
-    pub(super) fn seen_before(&self) -> [Tally; 2] {
-        self.seen_base
-    }
-
     /// What the hooks saw since this agent started.
     pub(super) fn seen(&self, books: &Books) -> [Tally; 2] {
         [0, 1].map(|hook: usize| books.seen[hook].since(self.seen_base[hook]))
