@@ -208,6 +208,14 @@ impl Running {
         self.child.id()
     }
 
+    /// How it ended, if it has.
+    ///
+    /// # Errors
+    /// There is no such process any more.
+    pub fn ended(&mut self) -> Result<Option<ExitStatus>> {
+        Ok(self.child.try_wait()?)
+    }
+
     /// `kill -9`: a crash.
     ///
     /// # Errors

@@ -82,7 +82,7 @@ fn judge(summary: &Summary) -> anyhow::Result<()> {
         "the books do not hold by {} packets: please report this with the counters above",
         summary.balance.difference
     );
-    Ok(())
+    summary.ended.clone().map_or(Ok(()), |why| Err(why.into()))
 }
 
 #[cfg(test)]
@@ -90,7 +90,7 @@ mod tests {
     use collector_common::{books::Books, wire::Tally};
 
     use super::*;
-    use crate::live::Balance;
+    use crate::live::{Balance, Ended};
 
     fn summary() -> Summary {
         Summary {
@@ -100,11 +100,12 @@ mod tests {
             flows: 0,
             lost_in_crash: Tally::default(),
             balance: Balance::default(),
+            ended: None,
         }
     }
 
     #[test]
-    fn a_stop_is_a_success_only_with_everything_written_and_the_books_in_balance() {
+    fn a_stop_is_a_success_only_when_asked_for_with_everything_written_and_the_books_in_balance() {
         assert!(judge(&summary()).is_ok());
         let mut lost = summary();
         lost.unwritten.packets = 3;
@@ -112,5 +113,9 @@ mod tests {
         let mut unbalanced = summary();
         unbalanced.balance.difference = 1;
         assert!(judge(&unbalanced).is_err());
+        let mut ended = summary();
+        let interface = "wire".to_owned();
+        ended.ended = Some(Ended::Gone { interface });
+        assert!(judge(&ended).unwrap_err().to_string().contains("wire"));
     }
 }

@@ -7,17 +7,14 @@ mod table;
 mod told;
 mod watch;
 
-use std::{
-    net::SocketAddr,
-    os::fd::{AsFd, OwnedFd},
-};
+use std::{net::SocketAddr, os::fd::OwnedFd};
 
 use anyhow::Context;
 use aya::programs::TestRunOptions;
 use collector_common::{books::Books, schema::Counters, wire::Tally};
 use gauges::Gauges;
 use jiff::Timestamp;
-use preflight::{refuse_old_kernel, refuse_pins};
+use preflight::refuse_old_kernel;
 use tracing::info;
 use watch::{Fullness, HookWatch, report_recovery};
 
@@ -25,14 +22,17 @@ use super::{
     Options,
     attach::{self, Attachment},
     conservation::{Balance, ConsensusStatus, Taken},
+    drains::Drains,
+    host::{Clocks, Ended, HostWatch},
     interface::{Interface, refuse_stacked},
     kernel::{Kernel, pin_folder},
+    leftover::{Leftover, Leftovers, Opened},
     pins::{Instance, Lock, PinFolder},
     surroundings::Lookout,
     sys,
 };
 use crate::{
-    closing::{Closer, Seeds},
+    closing::{Closer, Kind, Seeds},
     locate::leg,
     pipeline::{Pipeline, PipelineConfig, Tap, WallClock},
     sink::entry::Lineage,
@@ -43,13 +43,19 @@ use crate::{
 pub struct Agent<T: Tap> {
     kernel: Kernel,
     hooks: Vec<Attachment>,
+    /// Without them the agent empties the rings alone.
+    drains: Option<Drains>,
     pipeline: Pipeline<T>,
     closer: Closer,
-    interfaces: Vec<Interface>,
+    host: HostWatch,
+    /// Why it can't go on.
+    ended: Option<Ended>,
     options: Options,
     instance: Instance,
     pins: Option<PinFolder>,
     lost_in_crash: Tally,
+    /// Flows of maps of another version.
+    lost_in_upgrade: u64,
     /// The kernel's, of the last tick, as records' files tell them.
     counters: Counters,
     /// The disk takes nothing at the moment, and that has been said.
@@ -64,7 +70,18 @@ pub struct Agent<T: Tap> {
     lookout: Option<Lookout>,
     /// The consensus files, as they were last seen.
     consensus: Vec<leg::Status>,
+    /// The wall clock is off by so much, nanoseconds; for tests.
+    wall_step: i64,
     _lock: Lock,
+}
+
+/// What an agent is made of.
+struct Attached<T: Tap> {
+    kernel: Kernel,
+    hooks: Vec<Attachment>,
+    pipeline: Pipeline<T>,
+    /// What is to be written out first.
+    left: Opened,
 }
 
 /// Ids of flows that late packets make: above those of any CPU's flows, and counted from the
@@ -86,6 +103,8 @@ pub struct Summary {
     pub lost_in_crash: Tally,
     /// Whether everything seen is somewhere; exact, since nothing arrives any more.
     pub balance: Balance,
+    /// What ended it, where nobody asked it to.
+    pub ended: Option<Ended>,
 }
 
 impl<T: Tap> Agent<T> {
@@ -101,7 +120,7 @@ impl<T: Tap> Agent<T> {
         refuse_stacked(&interfaces)?;
         let lock = Lock::take(&options.run_root, &interfaces)?;
         let (instance, folder) = pin_folder(&options, &interfaces)?;
-        refuse_pins(&options, &interfaces, &folder)?;
+        let left = Leftovers::find(&options, &interfaces, &folder)?;
         // Several objects find each other's maps by pins, which --no-pin takes away afterwards.
         let shared = options.pin || interfaces.len() > 1;
         if shared {
@@ -109,32 +128,42 @@ impl<T: Tap> Agent<T> {
         }
         let fresh = !folder.holds_maps();
         let pins = shared.then_some(&folder);
-        let started = Self::attached(&options, &interfaces, config, tap, pins);
+        let started = Self::attached(&options, &interfaces, left, (config, tap), pins);
         if fresh && (started.is_err() || !options.pin) {
             folder
                 .remove()
                 .with_context(|| "unpinning after the start")?;
         }
-        let (kernel, hooks, pipeline) = started?;
+        let Attached {
+            kernel,
+            hooks,
+            pipeline,
+            left,
+        } = started?;
         let now = sys::boot_time();
         let watch = HookWatch::new(&interfaces, &kernel)?;
-        let gauges = Gauges::new(&options, Books::sum(&kernel.books.read()?), now)?;
+        let host = HostWatch::begin(&interfaces, Clocks::now()).context("sockets")?;
+        let books = Books::sum(&kernel.books.read()?);
+        let gauges = Gauges::new(&options, kernel.gauges(), books, now)?;
         let told = Told::new(pipeline.header().level);
         let pins = options.pin.then_some(folder);
         let mut agent = Self {
             kernel,
             hooks,
+            drains: None,
             pipeline,
             closer: Closer::new(
                 Seeds::default(),
                 LATE_IDS | (now / 1_000),
                 if fresh { now } else { 0 },
             ),
-            interfaces,
+            host,
+            ended: None,
             options,
             instance,
             pins,
             lost_in_crash: Tally::default(),
+            lost_in_upgrade: 0,
             counters: Counters::default(),
             disk_failing: false,
             gauges,
@@ -144,9 +173,13 @@ impl<T: Tap> Agent<T> {
             fullness: Fullness::default(),
             lookout: None,
             consensus: Vec::new(),
+            wall_step: 0,
             _lock: lock,
         };
-        agent.inherit()?;
+        for leftover in left.readable {
+            agent.write_out(leftover)?;
+        }
+        agent.resume(left.lost_flows)?;
         Ok(agent)
     }
 
@@ -154,26 +187,73 @@ impl<T: Tap> Agent<T> {
     fn attached(
         options: &Options,
         interfaces: &[Interface],
-        mut config: PipelineConfig,
-        tap: T,
+        left: Leftovers,
+        (mut config, tap): (PipelineConfig, T),
         pins: Option<&PinFolder>,
-    ) -> anyhow::Result<(Kernel, Vec<Attachment>, Pipeline<T>)> {
+    ) -> anyhow::Result<Attached<T>> {
         sys::grace_period().context(
             "this kernel can't wait for running programs (nohz_full); closing would not be exact",
         )?;
         let mut kernel = Kernel::load(interfaces, options, pins)?;
-        config.sink.lineage = Lineage(kernel.lineage);
+        let left = left.open(options, interfaces)?;
+        let first = left.readable.first();
+        config.sink.lineage = Lineage(first.map_or(kernel.lineage, |left| left.kernel.lineage));
+        config.samples.shards = options.sample_rings;
         let pipeline = Pipeline::new(config, tap)?;
         report_recovery(pipeline.recovered());
         let kept = options.pin.then_some(pins).flatten();
         let mut hooks = Vec::new();
         for (object, interface) in kernel.objects.iter_mut().zip(interfaces) {
-            hooks.extend(attach::attach(object, interface, options, kept)?);
+            let attached = attach::attach(object, interface, options, kept)?;
+            for hook in &attached {
+                info!("attached: {}", hook.describe(&interface.name));
+            }
+            hooks.extend(attached);
         }
-        for hook in &hooks {
-            info!("attached: {}", hook.description);
-        }
-        Ok((kernel, hooks, pipeline))
+        Ok(Attached {
+            kernel,
+            hooks,
+            pipeline,
+            left,
+        })
+    }
+
+    /// Writes out what a dead agent's maps hold, as its own stop would have, and lets go of them.
+    fn write_out(&mut self, left: Leftover) -> anyhow::Result<()> {
+        let now = sys::boot_time();
+        self.go_on_as(left.kernel.lineage, now)?;
+        let closer = Closer::new(Seeds::default(), LATE_IDS | (now / 1_000), 0);
+        let closer = std::mem::replace(&mut self.closer, closer);
+        let kernel = std::mem::replace(&mut self.kernel, left.kernel);
+        let options = std::mem::replace(&mut self.options, left.options);
+        let written = self.inherit().and_then(|()| self.write_all(now));
+        (self.kernel, self.closer, self.options) = (kernel, closer, options);
+        let summary = written.context("writing out what a dead agent left")?;
+        left.folder
+            .remove()
+            .with_context(|| format!("removing {}", left.folder.path().display()))?;
+        info!(
+            flows = summary.flows,
+            lost_in_crash = summary.lost_in_crash.packets,
+            "wrote out what a dead agent left; the new tables are fresh"
+        );
+        (self.lost_in_crash, self.counters) = Default::default();
+        Ok(())
+    }
+
+    /// Goes on with its own maps, after all that was left; `lost_flows`: of maps that nobody can read.
+    fn resume(&mut self, lost_flows: u64) -> anyhow::Result<()> {
+        self.go_on_as(self.kernel.lineage, sys::boot_time())?;
+        let before = self.pipeline.written().counters;
+        self.host.resume(&before.host);
+        self.lost_in_upgrade = before.lost_in_upgrade + lost_flows;
+        self.inherit()
+    }
+
+    fn go_on_as(&mut self, lineage: u64, now: u64) -> anyhow::Result<()> {
+        let clock = self.wall_clock();
+        self.pipeline.set_clock(clock);
+        Ok(self.pipeline.go_on_as(Lineage(lineage), now)?)
     }
 
     /// After a crash: what the dead agent had read from the ring and put nowhere is lost, and it
@@ -184,16 +264,22 @@ impl<T: Tap> Agent<T> {
             return Ok(());
         }
         let settled = Books::sum(&self.kernel.books.read()?).settled;
+        // Down to the first record that each CPU had left in a ring.
+        self.closer.seeds.bound_overflow(false);
         self.drain();
         let cpus = self.kernel.books.read()?;
         // A record that a program still writes would hide those behind it.
         sys::grace_period().context("waiting for running programs")?;
         self.drain();
+        self.closer.seeds.bound_overflow(true);
         let read = cpus
             .iter()
             .enumerate()
             .fold(Tally::default(), |sum, (cpu, books)| {
-                sum.plus(self.closer.seeds.read_before(cpu as u32, books.late))
+                let seeds = &self.closer.seeds;
+                let late = seeds.read_before(Kind::Late, cpu as u32, books.late);
+                let overflow = seeds.read_before(Kind::Overflow, cpu as u32, books.overflow);
+                sum.plus(late).plus(overflow)
             });
         self.lost_in_crash = read.since(settled.plus(self.closer.late_written));
         info!(
@@ -214,18 +300,61 @@ impl<T: Tap> Agent<T> {
     /// System calls that should not fail. A disk that can't be written is no error here: the
     /// pipeline keeps or counts what waits.
     pub fn tick(&mut self, now: u64) -> anyhow::Result<()> {
+        if let Some(drains) = &self.drains {
+            drains.check()?;
+        }
         self.hear();
+        let clocks = self.clocks();
+        self.ended = self.host.look(&self.hooks, clocks)?;
         self.pass(now, false)?;
         let books = Books::sum(&self.kernel.books.read()?);
         self.gauges.look(&books, self.pipeline.samples_shed(), now);
         let queued = self.pipeline.sink().queued() as u64;
         self.gauges.queue_peak = self.gauges.queue_peak.max(queued);
-        let minute = wall_clock().utc(now).as_second().div_euclid(60);
+        let minute = self.wall_clock().utc(now).as_second().div_euclid(60);
         self.told.look(self.pipeline.view(), minute);
         self.counters = Counters::of(&books);
         self.fullness.look(&books, now);
-        self.watch.look(&self.interfaces, &books);
+        self.watch.look(self.host.interfaces(), &books);
         Ok(())
+    }
+
+    /// Gives the rings threads of their own: from now on, they are emptied while the agent does
+    /// something else, and [`Agent::drain`] leaves samples to them.
+    ///
+    /// # Errors
+    /// No thread can be had.
+    pub fn begin_draining(&mut self) -> anyhow::Result<()> {
+        let percent = self.options.inspect_share;
+        let drains = Drains::begin(&self.kernel, self.pipeline.inspectors(), percent);
+        self.drains = Some(drains.context("starting the threads that empty the rings")?);
+        Ok(())
+    }
+
+    /// Why it can't go on since the last tick, though it still can write what it has and stop.
+    #[must_use]
+    pub fn ended(&self) -> Option<&Ended> {
+        self.ended.as_ref()
+    }
+
+    /// The host's clocks.
+    fn clocks(&self) -> Clocks {
+        let mut clocks = Clocks::now();
+        clocks.wall += i128::from(self.wall_step);
+        clocks
+    }
+
+    /// How boot time and UTC stand to each other now.
+    fn wall_clock(&self) -> WallClock {
+        let mut clock = wall_clock();
+        clock.boot_to_utc_offset_ns += self.wall_step;
+        clock
+    }
+
+    /// From now on the wall clock is off by `step` nanoseconds more; for tests, which leave the
+    /// machine's alone.
+    pub fn step_wall_clock(&mut self, step: i64) {
+        self.wall_step += step;
     }
 
     /// With somebody who looks at what may change under way.
@@ -277,10 +406,10 @@ impl<T: Tap> Agent<T> {
         &self.instance
     }
 
-    /// Descriptors to poll: they are readable when a ring fills up.
+    /// Descriptors to poll, of late and of overflow packets: readable when a ring fills up.
     pub(super) fn rings(&self) -> std::io::Result<[OwnedFd; 2]> {
-        let watch = |ring: &aya::maps::RingBuf<_>| ring.as_fd().try_clone_to_owned();
-        Ok([watch(&self.kernel.samples)?, watch(&self.kernel.late)?])
+        let late = self.kernel.late.lock().descriptor()?;
+        Ok([late, self.kernel.overflow.descriptor()?])
     }
 
     /// Sets the programs' time; for tests, with [`Options::test_clock`].
@@ -305,6 +434,7 @@ impl<T: Tap> Agent<T> {
     /// # Errors
     /// Where a step failed; the steps behind it are still tried.
     pub fn stop(mut self) -> anyhow::Result<(Summary, T)> {
+        self.drains = None;
         let hooks = std::mem::take(&mut self.hooks);
         let detached: Vec<_> = hooks.into_iter().map(Attachment::detach).collect();
         let summary = self.write_all(sys::boot_time());
@@ -319,6 +449,11 @@ impl<T: Tap> Agent<T> {
         Ok((summary, tap))
     }
 
+    fn awaits_packets(&self) -> bool {
+        let emptied = self.kernel.late.lock().is_emptied() && self.kernel.overflow.is_emptied();
+        !emptied || !self.closer.seeds.is_empty()
+    }
+
     /// Writes all that is live at `now` (nanoseconds since boot), when no hook brings packets any
     /// more: what [`Agent::stop`] does, and tests with a clock of their own.
     ///
@@ -326,10 +461,11 @@ impl<T: Tap> Agent<T> {
     /// System calls that should not fail.
     pub fn write_all(&mut self, now: u64) -> anyhow::Result<Summary> {
         sys::grace_period().context("waiting for running programs")?;
+        self.counters = Counters::of(&Books::sum(&self.kernel.books.read()?));
         self.pass(now, false)?;
         // A seed that goes back in on one round leaves on the next.
         let mut round = 0;
-        while round < 2 || (!self.closer.seeds.is_empty() && round < MAX_ROUNDS) {
+        while round < 2 || (self.awaits_packets() && round < MAX_ROUNDS) {
             round += 1;
             self.pass(now + round, true)?;
         }
@@ -346,12 +482,13 @@ impl<T: Tap> Agent<T> {
             unwritten: self.unwritten(),
             flows: self.flows_written(),
             lost_in_crash: self.lost_in_crash,
+            ended: self.ended.clone(),
         })
     }
 }
 
-/// More than the rounds in which the largest ring of late packets passes through the seeds.
-const MAX_ROUNDS: u64 = 64;
+/// More than the rounds in which the largest rings pass through the seeds.
+const MAX_ROUNDS: u64 = 512;
 
 /// How boot time and UTC stand to each other now.
 #[must_use]

@@ -39,23 +39,24 @@ const DRAIN_EVERY: Duration = Duration::from_millis(100);
 struct Doors {
     /// Of those who watch.
     asked: mpsc::Receiver<Asked>,
-    samples: AsyncFd<OwnedFd>,
     late: AsyncFd<OwnedFd>,
+    overflow: AsyncFd<OwnedFd>,
 }
 
 impl Doors {
     fn open<T: Tap>(agent: &Agent<T>, socket: &Path) -> anyhow::Result<Self> {
-        let [samples, late] = agent.rings()?.map(sys::watch);
+        let [late, overflow] = agent.rings()?.map(sys::watch);
         let metrics = agent.metrics().map(listen_for_metrics).transpose()?;
         Ok(Self {
             asked: clients::receive(listen(socket)?, metrics),
-            samples: samples?,
             late: late?,
+            overflow: overflow?,
         })
     }
 }
 
-/// Starts an agent and meters until SIGTERM or SIGINT, then stops cleanly. Signals are caught
+/// Starts an agent and meters until SIGTERM or SIGINT, or until the host takes its hooks away, then
+/// stops cleanly. Signals are caught
 /// before the start: one that comes meanwhile stops the agent when it is up, and nothing stays
 /// attached.
 ///
@@ -71,7 +72,8 @@ pub async fn serve<T: Tap>(
     let mut notify = Notify::from_environment()?;
     let mut agent = leaving_no_trace(start)?;
     let socket = agent.instance().socket(run_root);
-    let mut doors = match Doors::open(&agent, &socket) {
+    let begun = agent.begin_draining();
+    let mut doors = match begun.and_then(|()| Doors::open(&agent, &socket)) {
         Ok(doors) => doors,
         Err(error) => {
             agent.stop()?;
@@ -92,14 +94,18 @@ pub async fn serve<T: Tap>(
             _ = ticks.tick() => {
                 leaving_no_trace(|| agent.tick(sys::boot_time()))?;
                 notify.ticked(|| agent.words());
+                if let Some(why) = agent.ended() {
+                    warn!("{why}");
+                    break;
+                }
             }
             _ = settles.tick() => leaving_no_trace(|| agent.settle(sys::boot_time()))?,
             _ = drains.tick() => leaving_no_trace(|| agent.drain()),
-            ready = doors.samples.readable() => {
+            ready = doors.late.readable() => {
                 leaving_no_trace(|| agent.drain());
                 ready?.clear_ready();
             }
-            ready = doors.late.readable() => {
+            ready = doors.overflow.readable() => {
                 leaving_no_trace(|| agent.drain());
                 ready?.clear_ready();
             }

@@ -144,7 +144,8 @@ pub(crate) fn entered() -> Entered {
     let web = packet(4, protocol::TCP, 80);
     let (flow, counts) = flow(1, &web, [5, 6], [OPEN, OPEN]);
     let record = recorder.record(&flow, counts, End::Finished);
-    recorder.publish(&record, Level::Coarse, config.clock)
+    let places = recorder.places(&record);
+    recorder.publish(&record, &places, Level::Coarse, config.clock)
 }
 
 /// One flow of each kind that the schema tells apart.

@@ -1,14 +1,14 @@
 //! What those who watch are told of the agent, kept up to date by its ticks: without a walk over the
 //! table, and without a question to the kernel.
 
-use std::{collections::VecDeque, io};
+use std::{collections::VecDeque, io, sync::Arc};
 
 use collector_common::{
     books::{Books, Hook},
     settings::SECOND,
 };
 
-use super::super::Options;
+use super::{super::Options, watch::found_full};
 use crate::watching::health::{Gauge, Rates, SelfWatch};
 
 /// Ticks that are kept: those of a minute, and the one before.
@@ -17,8 +17,8 @@ const KEPT: usize = 61;
 /// What fills up, and the kernel's counters of the last minute.
 pub(super) struct Gauges {
     pub(super) table: Gauge,
-    pub(super) samples: Gauge,
-    pub(super) late: Gauge,
+    /// Of the rings, by name.
+    pub(super) rings: Vec<(String, Arc<Gauge>)>,
     pub(super) process: SelfWatch,
     /// Entries that the agent took out of the table.
     pub(super) closed: u64,
@@ -41,11 +41,15 @@ struct Look {
 }
 
 impl Gauges {
-    pub(super) fn new(options: &Options, books: Books, now: u64) -> io::Result<Self> {
+    pub(super) fn new(
+        options: &Options,
+        rings: Vec<(String, Arc<Gauge>)>,
+        books: Books,
+        now: u64,
+    ) -> io::Result<Self> {
         Ok(Self {
             table: Gauge::new(options.table_size.into()),
-            samples: Gauge::new(options.sample_ring.into()),
-            late: Gauge::new(options.late_ring.into()),
+            rings,
             process: SelfWatch::open()?,
             closed: 0,
             planted: 0,
@@ -82,7 +86,7 @@ impl Gauges {
 
     /// Entries that came, less those that went. A packet for which there is no room draws an id, too.
     fn turnover(&self, books: &Books) -> i64 {
-        let came = books.flows.saturating_sub(books.overflow) + self.planted;
+        let came = books.flows.saturating_sub(found_full(books)) + self.planted;
         came.cast_signed() - self.closed.cast_signed()
     }
 
@@ -151,7 +155,7 @@ mod tests {
     fn gauges() -> Gauges {
         let mut options = Options::new(vec!["eth0".into()]);
         options.table_size = 100;
-        Gauges::new(&options, Books::default(), 0).unwrap()
+        Gauges::new(&options, Vec::new(), Books::default(), 0).unwrap()
     }
 
     fn seen(packets: u64) -> Books {
@@ -197,10 +201,14 @@ mod tests {
             overflow,
             ..Books::default()
         };
-        gauges.counted(40, &books(1000, 0));
+        let five = Tally {
+            packets: 5,
+            bytes: 500,
+        };
+        gauges.counted(40, &books(1000, Tally::default()));
         gauges.closed += 10;
         gauges.planted += 1;
-        gauges.look(&books(1030, 5), 0, SECOND);
+        gauges.look(&books(1030, five), 0, SECOND);
         let fill = gauges.table.fill();
         assert_eq!((fill.now, fill.peak, fill.size), (56, 56, 100));
     }

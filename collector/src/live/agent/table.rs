@@ -7,13 +7,12 @@ use collector_common::{
 use tracing::{info, warn};
 
 use super::{
-    super::{kernel::Kernel, rings, sys},
+    super::{kernel::Kernel, rings::LATE_RECORD, sys},
     Agent,
     gauges::Gauges,
-    wall_clock,
 };
 use crate::{
-    closing::{Pass, Records, Seeds, Table},
+    closing::{Kind, Pass, Records, Seeds, Table},
     pipeline::{Pipeline, Tap},
     record::RecordId,
     sink::Outside,
@@ -37,7 +36,8 @@ impl<T: Tap> Agent<T> {
 
     /// A pass over the table.
     pub(super) fn pass(&mut self, now: u64, all: bool) -> anyhow::Result<()> {
-        self.pipeline.set_clock(wall_clock());
+        self.pipeline.set_clock(self.wall_clock());
+        self.pipeline.advance(now);
         let pass = Pass {
             now,
             all,
@@ -51,9 +51,12 @@ impl<T: Tap> Agent<T> {
         let table = KernelTable {
             kernel: &mut self.kernel,
             gauges: &mut self.gauges,
+            inspects: self.drains.is_none(),
         };
         let counters = Counters {
             samples_shed: self.pipeline.samples_shed(),
+            lost_in_upgrade: self.lost_in_upgrade,
+            host: self.host.changes(),
             ..self.counters
         };
         let records = Spooled {
@@ -69,24 +72,41 @@ impl<T: Tap> Agent<T> {
 struct KernelTable<'a> {
     kernel: &'a mut Kernel,
     gauges: &'a mut Gauges,
+    /// Samples are to be inspected here: no thread does, or a label must not miss any.
+    inspects: bool,
+}
+
+impl KernelTable<'_> {
+    fn drain_samples(&self, records: &mut impl Records) {
+        for ring in &self.kernel.samples {
+            let mut ring = ring.lock();
+            let size = ring.size();
+            ring.samples(size, |header, bytes| records.sample(header, bytes));
+        }
+    }
+
+    fn drain_packets(&mut self, seeds: &mut Seeds) {
+        let mut late = self.kernel.late.lock();
+        late.ask();
+        if seeds.has_room() {
+            late.drain(|packet| seeds.add(packet, Kind::Late));
+        }
+        let room = seeds.room_for_overflow() * LATE_RECORD;
+        let overflow = &mut self.kernel.overflow;
+        overflow.packets(room.min(overflow.size()), |packet| {
+            seeds.add(packet, Kind::Overflow);
+        });
+    }
 }
 
 impl Table for KernelTable<'_> {
     type Handle = FlowKey;
 
     fn drain(&mut self, records: &mut impl Records, seeds: &mut Seeds) {
-        rings::drain_samples(
-            &mut self.kernel.samples,
-            &self.gauges.samples,
-            |header, bytes| {
-                records.sample(header, bytes);
-            },
-        );
-        if seeds.has_room() {
-            rings::drain_late(&mut self.kernel.late, &self.gauges.late, |late| {
-                seeds.add(late)
-            });
+        if self.inspects {
+            self.drain_samples(records);
         }
+        self.drain_packets(seeds);
     }
 
     fn sweep(&mut self, sweep: &Sweep) -> anyhow::Result<Vec<FlowKey>> {
@@ -94,6 +114,8 @@ impl Table for KernelTable<'_> {
     }
 
     fn quiesce(&mut self) -> anyhow::Result<()> {
+        // What was sampled of a closing flow is in its ring by then, and its label is due.
+        self.inspects = true;
         Ok(sys::grace_period()?)
     }
 

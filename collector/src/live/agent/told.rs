@@ -11,9 +11,11 @@ use super::{
         conservation::{Amount, Balance, Status, by_hook, by_reason},
         sys,
     },
-    Agent, wall_clock,
+    Agent,
+    watch::found_full,
 };
 use crate::{
+    anomalies::Ongoing,
     anonymize::promise::promise,
     pipeline::Tap,
     watching::{
@@ -33,6 +35,7 @@ impl<T: Tap> Agent<T> {
     /// # Errors
     /// Those of the system calls.
     pub fn status(&mut self) -> anyhow::Result<Status> {
+        self.host.refresh()?;
         let before = Books::sum(&self.kernel.books.read()?);
         let (mut live, mut flows) = (Tally::default(), 0);
         self.kernel.flows.walk(|flow| {
@@ -45,16 +48,16 @@ impl<T: Tap> Agent<T> {
         let now = sys::boot_time();
         Ok(Status {
             version: env!("CARGO_PKG_VERSION").to_owned(),
-            interfaces: self.options.interfaces.clone(),
+            interfaces: self.interfaces(),
             hooks: self
                 .hooks
                 .iter()
-                .map(|hook| hook.description.clone())
+                .map(|hook| hook.describe(self.host.name(hook.interface)))
                 .collect(),
             uptime: self.uptime(now),
             promise: promise(self.pipeline.header()),
             header: self.pipeline.header().clone(),
-            consensus: self.consensus_at(wall_clock().utc(now)),
+            consensus: self.consensus_at(self.wall_clock().utc(now)),
             live_flows: flows,
             table_size: self.options.table_size.into(),
             live: live.into(),
@@ -63,16 +66,20 @@ impl<T: Tap> Agent<T> {
             flows_written: self.flows_written(),
             seen: by_hook(&after.seen),
             seen_since_start: by_hook(&self.watch.seen(&after)),
-            interface: by_hook(&self.watch.interface_counters(&self.interfaces)),
+            interface: by_hook(&self.watch.interface_counters(self.host.interfaces())),
             packets_per_second: self.gauges.packets_per_second(),
             reasons: by_reason(&after),
-            late: after.late.into(),
+            late: after.apart().into(),
             late_settled: after.settled.into(),
             late_written: taken.late_written.into(),
             lost_in_crash: Amount::from(self.lost_in_crash),
-            overflow: after.overflow,
+            overflow: found_full(&after),
+            lost_in_upgrade: self.lost_in_upgrade,
+            host: self.host.changes(),
             samples: after.samples,
             samples_lost: after.samples_lost,
+            anomalies: self.pipeline.anomalies(now),
+            samples_shed: self.pipeline.samples_shed(),
             balance: Balance::of(&before, &after, live, &taken),
             health: self.health(),
         })
@@ -82,7 +89,7 @@ impl<T: Tap> Agent<T> {
     pub fn glance(&mut self) -> Glance {
         Glance {
             version: env!("CARGO_PKG_VERSION").to_owned(),
-            interfaces: self.options.interfaces.clone(),
+            interfaces: self.interfaces(),
             level: self.level(),
             uptime: self.uptime(sys::boot_time()),
             rates: self.gauges.rates(),
@@ -97,7 +104,7 @@ impl<T: Tap> Agent<T> {
     /// None that a string gives.
     pub fn page(&mut self) -> Result<String, std::fmt::Error> {
         let health = self.health();
-        let started = wall_clock().utc(self.started).as_millisecond();
+        let started = self.wall_clock().utc(self.started).as_millisecond();
         let has_noise = self.pipeline.header().dp.is_some();
         page::text(page::Facts {
             version: env!("CARGO_PKG_VERSION"),
@@ -123,6 +130,11 @@ impl<T: Tap> Agent<T> {
         )
     }
 
+    fn interfaces(&self) -> Vec<String> {
+        let interfaces = self.host.interfaces();
+        interfaces.map(|one| one.name.clone()).collect()
+    }
+
     fn level(&self) -> Level {
         self.pipeline.header().level
     }
@@ -132,15 +144,11 @@ impl<T: Tap> Agent<T> {
     }
 
     fn health(&mut self) -> Health {
-        let rings = [
-            ("samples", &self.gauges.samples),
-            ("late", &self.gauges.late),
-        ];
+        let rings = self.gauges.rings.iter();
+        let rings = rings.map(|(name, gauge)| (name.clone(), gauge.fill()));
         Health {
             table: self.gauges.table.fill(),
-            rings: rings
-                .map(|(name, gauge)| (name.to_owned(), gauge.fill()))
-                .into(),
+            rings: rings.collect(),
             losses: self.losses(),
             output: self.output(),
             troubles: self.troubles(),
@@ -187,7 +195,7 @@ impl<T: Tap> Agent<T> {
         };
         let table = self.gauges.table.fill();
         let nearly_full = table.now * 100 >= table.size * NEARLY_FULL;
-        let stale = self.consensus_at(wall_clock().utc(sys::boot_time()));
+        let stale = self.consensus_at(self.wall_clock().utc(sys::boot_time()));
         let stale = stale.iter().filter(|consensus| consensus.is_stale).count();
         let waiting = self.pipeline.sink().spools_waiting();
         let counted = [
@@ -204,7 +212,7 @@ impl<T: Tap> Agent<T> {
                 "packets of closing flows lost in the last minute",
             ),
             (
-                minute(|books| books.overflow),
+                minute(found_full),
                 "packets found the table full in the last minute",
             ),
             (waiting as u64, "spools can't be closed"),
@@ -228,6 +236,9 @@ impl<T: Tap> Agent<T> {
         let counted = counted.iter().filter(|(count, _)| *count > 0);
         let mut troubles: Vec<String> = failing.into_iter().collect();
         troubles.extend(counted.map(|(count, words)| format!("{count} {words}")));
+        let anomalies = self.pipeline.anomalies(sys::boot_time());
+        let going_on = |it: &Ongoing| format!("{}: {} going on", it.traits, it.number);
+        troubles.extend(anomalies.iter().map(going_on));
         if nearly_full {
             troubles.push(format!(
                 "the table is nearly full: {} of {}",
