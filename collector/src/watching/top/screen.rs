@@ -306,7 +306,7 @@ fn gauge(name: &str, fill: &Fill, width: u16) -> Line<'static> {
         per_cent(fill.now, fill.size),
         per_cent(fill.peak, fill.size),
     );
-    let (cells, words) = if width >= 37 {
+    let (cells, words) = if width >= 38 {
         (10, format!(" {used:>3} %, peak {peak} %"))
     } else {
         (5, format!(" {used} %"))
@@ -319,7 +319,7 @@ fn gauge(name: &str, fill: &Fill, width: u16) -> Line<'static> {
         _ => Color::Red,
     };
     Line::from(vec![
-        Span::from(format!("{name:<8}")),
+        Span::from(format!("{name:<9}")),
         Span::styled(bar(full, "█"), color),
         Span::from(bar(cells - full, "░")).dim(),
         Span::from(words),
