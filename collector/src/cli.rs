@@ -4,7 +4,10 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
-use crate::settings::{Metering, Settings};
+use crate::{
+    live::{Instance, Interface, only_socket},
+    settings::{Metering, Settings},
+};
 
 /// Flow meter for Tor exit relays: counts flows in the kernel, names their protocols, removes what
 /// identifies people, writes compressed NDJSON.
@@ -41,6 +44,9 @@ pub(crate) enum Command {
     /// Ask a running agent how it does, and whether its books hold
     #[command(after_help = STATUS_EXAMPLES)]
     Status(Status),
+    /// Watch a running agent: rates, legs, labels, countries, ports, what fills up and what is lost
+    #[command(after_help = TOP_EXAMPLES)]
+    Top(Top),
     /// Remove what a dead agent left in the kernel, and the counts in it
     #[command(after_help = DETACH_EXAMPLES)]
     Detach(Detach),
@@ -109,7 +115,21 @@ Examples:
 
 Only the user that the agent runs as, mostly root, can ask it.
 
-Exit codes: 0 the books hold, 1 they do not in three readings running, or no agent answers.";
+--json gives one line, one object; its keys are only added to.
+
+Exit codes: 0 the books hold, 1 they do not in three readings running, or no agent answers, 2 wrong
+usage.";
+
+const TOP_EXAMPLES: &str = "\
+Examples:
+  collector top
+  collector top --iface eth0 --interval 5
+  collector top --once
+
+Keys: 1 to 5 or tab choose what is shown, p pauses, ? helps, q quits. Counts only; what fewer than k
+flows have is told here, on the operator's own terminal, and not in closed files.
+
+Exit codes: 0 quit, 1 no agent answers or there is no terminal, 2 wrong usage.";
 
 const DETACH_EXAMPLES: &str = "\
 Examples:
@@ -195,15 +215,46 @@ pub(crate) struct Audit {
 
 #[derive(Args, Debug)]
 pub(crate) struct Status {
-    /// Interfaces of the agent to ask, when several run
-    #[arg(long, value_name = "IF")]
-    pub(crate) iface: Vec<String>,
+    #[command(flatten)]
+    pub(crate) agent: RunningAgent,
     /// One JSON object
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct Top {
+    #[command(flatten)]
+    pub(crate) agent: RunningAgent,
+    /// Between two looks
+    #[arg(long, value_name = "SECONDS", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=3600))]
+    pub(crate) interval: u16,
+    /// Print one frame as text, 80 columns wide
+    #[arg(long)]
+    pub(crate) once: bool,
+}
+
+/// Which agent is asked.
+#[derive(Args, Debug)]
+pub(crate) struct RunningAgent {
+    /// Interfaces of the agent to ask, when several run
+    #[arg(long, value_name = "IF")]
+    iface: Vec<String>,
     /// Where the agent's socket is
     #[arg(long, value_name = "DIR", default_value = crate::live::RUN_ROOT)]
-    pub(crate) run_dir: PathBuf,
+    run_dir: PathBuf,
+}
+
+impl RunningAgent {
+    /// Its socket.
+    pub(crate) fn socket(&self) -> anyhow::Result<PathBuf> {
+        if self.iface.is_empty() {
+            return only_socket(&self.run_dir);
+        }
+        let named = self.iface.iter().map(|name| Interface::named(name));
+        let interfaces: Vec<_> = named.collect::<Result<_, _>>()?;
+        Ok(Instance::of(&interfaces)?.socket(&self.run_dir))
+    }
 }
 
 #[derive(Args, Debug)]

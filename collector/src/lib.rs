@@ -22,3 +22,4 @@ pub mod process;
 pub mod record;
 pub mod settings;
 pub mod sink;
+pub mod watching;

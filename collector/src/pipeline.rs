@@ -16,6 +16,7 @@ use crate::{
         recover::Recovered,
         trouble::Trouble,
     },
+    watching::view::View,
 };
 
 mod recorder;
@@ -81,6 +82,7 @@ pub struct Pipeline<T: Tap> {
     sink: Sink,
     recovered: Recovered,
     recorder: Recorder,
+    view: View,
     detector: Detector,
     clock: WallClock,
     passes: usize,
@@ -99,6 +101,7 @@ impl<T: Tap> Pipeline<T> {
             sink,
             recovered,
             recorder: Recorder::new(config.samples, config.surroundings, config.now),
+            view: View::default(),
             detector: Detector::default(),
             clock: config.clock,
             passes: 0,
@@ -178,6 +181,7 @@ impl<T: Tap> Pipeline<T> {
             self.detector.see(&sighting);
         }
         let entered = (self.recorder).publish(&record, &places, level, self.clock);
+        self.view.count(&entered);
         let id = RecordId::of(flow).into();
         self.sink.write(Some(id), entered);
     }
@@ -197,6 +201,7 @@ impl<T: Tap> Pipeline<T> {
     /// As [`Sink::rotate`].
     pub fn pass_over(&mut self, now: u64) -> Result<(), Trouble> {
         self.recorder.forget(now);
+        self.view.turn(now);
         self.passes += 1;
         if self.passes == PASSES_TO_SETTLE {
             self.recovered.forget_ids();
@@ -240,6 +245,18 @@ impl<T: Tap> Pipeline<T> {
     #[must_use]
     pub fn written(&self) -> &Totals {
         self.sink.totals()
+    }
+
+    /// What ended, for those who watch.
+    #[must_use]
+    pub fn view(&self) -> &View {
+        &self.view
+    }
+
+    /// Where records go.
+    #[must_use]
+    pub fn sink(&self) -> &Sink {
+        &self.sink
     }
 
     /// Who inspects the samples, for threads that do so beside this one.

@@ -6,8 +6,8 @@ use anyhow::{anyhow, bail, ensure};
 use clap::Args;
 use serde::{Deserialize, de::DeserializeOwned};
 
-mod keeping;
 pub(crate) mod fuzz;
+mod keeping;
 mod metering;
 mod reload;
 mod tor;
@@ -22,6 +22,7 @@ use crate::{
     locate::{leg::Host, sources::Sources},
     pipeline::{PipelineConfig, SampleLimits},
     sink::disk::LocalDisk,
+    watching::clients::metrics_address,
 };
 
 /// Flags and file keys alike. What is absent has the default that the help names.
@@ -59,6 +60,10 @@ pub struct Settings {
     /// of two [default: 4194304]
     #[arg(long, value_name = "BYTES")]
     late_ring: Option<u32>,
+    /// Serve counters as OpenMetrics at http://ADDRESS:PORT/metrics, for this host alone: a loopback
+    /// address, as in 127.0.0.1:9155; what tells of traffic advances as files do [default: off]
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    metrics: Option<String>,
     /// Leave nothing in the kernel that would survive a crash
     #[arg(long)]
     no_pin: bool,
@@ -129,6 +134,7 @@ impl Settings {
             sample_ring: flags.sample_ring.or(self.sample_ring),
             inspect_share: flags.inspect_share.or(self.inspect_share),
             late_ring: flags.late_ring.or(self.late_ring),
+            metrics: flags.metrics.or(self.metrics),
             no_pin: flags.no_pin || self.no_pin,
             pin_dir: flags.pin_dir.or(self.pin_dir),
             run_dir: flags.run_dir.or(self.run_dir),
@@ -155,6 +161,7 @@ impl Settings {
             sample_payload: self.metering.samples_payload(),
             exclusions: self.metering.exclusions()?,
             timeouts: self.metering.timeouts()?,
+            metrics: self.metrics.as_deref().map(metrics_address).transpose()?,
             pin: !self.no_pin,
             pin_root: self.pin_dir.clone().unwrap_or_else(|| PIN_ROOT.into()),
             run_root: self.run_dir(),
@@ -343,6 +350,7 @@ mod tests {
             consensus = ["/c"]
             tor-user = ["tor"]
             leg-rule = ["local:udp"]
+            metrics = "127.0.0.1:9155"
             no-pin = true
             pin-dir = "/p"
             run-dir = "/r"
@@ -389,6 +397,7 @@ mod tests {
             ("table-size = 1", "--table-size"),
             ("sample-ring = 5000", "--sample-ring"),
             ("idle-timeout = 0", "--idle-timeout"),
+            ("metrics = \"192.0.2.1:9155\"", "--metrics"),
         ] {
             assert!(with(text).unwrap_err().to_string().contains(flag));
         }

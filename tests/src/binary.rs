@@ -102,7 +102,7 @@ impl Home {
         let mut collector = namespace.command(&BINARY.to_string_lossy());
         collector.arg(command);
         collector.arg("--run-dir").arg(self.join("run"));
-        if command != "status" {
+        if !["status", "top"].contains(&command) {
             collector.arg("--pin-dir").arg(&self.pins);
         }
         if command == "run" {
@@ -117,9 +117,13 @@ impl Home {
     /// # Errors
     /// There is no such program.
     pub fn spawn(&self, namespace: &Namespace, arguments: &[&str]) -> Result<Running> {
-        let log = self.join("log");
         let mut command = self.command(namespace, "run");
-        command.args(arguments).stderr(fs::File::create(&log)?);
+        self.spawn_as(command.args(arguments))
+    }
+
+    fn spawn_as(&self, command: &mut Command) -> Result<Running> {
+        let log = self.join("log");
+        command.stderr(fs::File::create(&log)?);
         let child = command.spawn().context("start the collector")?;
         Ok(Running { child, log })
     }
@@ -129,7 +133,16 @@ impl Home {
     /// # Errors
     /// It ends before; the error holds what it said.
     pub fn start(&self, namespace: &Namespace, arguments: &[&str]) -> Result<Running> {
-        let mut running = self.spawn(namespace, arguments)?;
+        let mut command = self.command(namespace, "run");
+        self.start_as(command.args(arguments))
+    }
+
+    /// The same with a command of [`Home::command`] that was added to.
+    ///
+    /// # Errors
+    /// As [`Home::start`].
+    pub fn start_as(&self, command: &mut Command) -> Result<Running> {
+        let mut running = self.spawn_as(command)?;
         let start = Instant::now();
         while self.status().is_err() {
             if let Some(status) = running.child.try_wait()? {

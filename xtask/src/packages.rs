@@ -22,7 +22,10 @@ pub(crate) const LIBNDPI: &[Package] = &[package("libndpi-bin", "ndpiReader, to 
 pub(crate) const SOFTFLOWD: &[Package] = &[package("softflowd", "to compare with")];
 /// What virtual environments are made with.
 pub(crate) const PYTHON: &[Package] = &[
-    package("python3", "runs NFStream and OpenDP, to compare with"),
+    package(
+        "python3",
+        "runs NFStream, OpenDP and Prometheus' reader, to compare with",
+    ),
     package("python3-venv", "holds them"),
 ];
 

@@ -33,6 +33,8 @@ const CARGO_FUZZ: Tool = Tool {
 
 /// Whose noise the agent's is compared with.
 const OPENDP: &str = "opendp==0.16.0";
+/// Prometheus' own reader of metrics pages.
+const PROMETHEUS: &str = "prometheus_client==0.22.1";
 
 /// Fetch what the other commands need, once, into target/.
 #[derive(clap::Args)]
@@ -78,6 +80,7 @@ pub(crate) fn for_fuzz(workspace: &Workspace, caller: &Caller) -> Result<()> {
 pub(crate) fn for_peers(workspace: &Workspace, caller: &Caller) -> Result<()> {
     packages::install(caller, packages::PEERS)?;
     python::environment(&workspace.target.join("opendp"), OPENDP, caller)?;
+    python::environment(&workspace.target.join("prometheus"), PROMETHEUS, caller)?;
     if checks::is_bpf_filesystem_mounted() {
         return Ok(());
     }

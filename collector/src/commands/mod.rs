@@ -7,6 +7,7 @@ mod reload;
 mod replay;
 mod run;
 mod status;
+mod top;
 
 use std::{
     io::{self, IsTerminal, Write},
@@ -32,6 +33,7 @@ pub fn execute(cli: Cli) -> ExitCode {
         Command::Explain(explain) => explain::execute(explain),
         Command::Audit(audit) => audit::execute(&audit),
         Command::Status(status) => status::execute(&status),
+        Command::Top(top) => top::execute(&top),
         Command::Detach(detach) => detach::execute(detach),
     }
 }

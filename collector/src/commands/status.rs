@@ -7,7 +7,8 @@ use collector_common::schema::HostChanges;
 use super::{finished, print};
 use crate::{
     cli,
-    live::{ConsensusStatus, Instance, Interface, Status, ask, only_socket},
+    live::{ConsensusStatus, Status, ask},
+    watching::health::{Fill, Health},
 };
 
 /// Readings before unbalanced books are an error: one may fall between two counters.
@@ -18,13 +19,7 @@ pub(super) fn execute(args: &cli::Status) -> ExitCode {
 }
 
 fn show(args: &cli::Status) -> anyhow::Result<()> {
-    let socket = if args.iface.is_empty() {
-        only_socket(&args.run_dir)?
-    } else {
-        let named = args.iface.iter().map(|name| Interface::named(name));
-        let interfaces: Vec<_> = named.collect::<Result<_, _>>()?;
-        Instance::of(&interfaces)?.socket(&args.run_dir)
-    };
+    let socket = args.agent.socket()?;
     let mut status = ask(&socket)?;
     for _ in 1..READINGS {
         if status.balance.holds() {
@@ -111,6 +106,7 @@ fn table(status: &Status) -> Result<String, std::fmt::Error> {
         "payload samples {}, lost {}, not looked at {}",
         status.samples, status.samples_lost, status.samples_shed
     )?;
+    health(&mut out, &status.health)?;
     for anomaly in &status.anomalies {
         writeln!(
             out,
@@ -135,6 +131,43 @@ fn table(status: &Status) -> Result<String, std::fmt::Error> {
         )?;
     }
     Ok(out)
+}
+
+fn health(out: &mut String, health: &Health) -> std::fmt::Result {
+    let fill = |name: &str, unit: &str, fill: &Fill| {
+        let Fill { now, peak, size } = fill;
+        format!("{name} {now} of {size}{unit}, at most {peak}")
+    };
+    writeln!(out, "{}", fill("table", " flows", &health.table))?;
+    for (name, ring) in &health.rings {
+        writeln!(out, "{}", fill(&format!("ring of {name}"), " bytes", ring))?;
+    }
+    let output = &health.output;
+    writeln!(
+        out,
+        "{}",
+        fill("waiting for the disk", " bytes", &output.queue)
+    )?;
+    writeln!(
+        out,
+        "spool {} min old, {} to be closed; retention removed {} files, {} bytes",
+        output.spool_age / 60,
+        output.spools_waiting,
+        output.files_removed,
+        output.bytes_removed
+    )?;
+    let process = &health.process;
+    writeln!(
+        out,
+        "memory {} KiB, descriptors {}, CPU {:.1} s",
+        process.resident_bytes / 1024,
+        process.descriptors,
+        process.cpu_seconds
+    )?;
+    for trouble in &health.troubles {
+        writeln!(out, "! {trouble}")?;
+    }
+    Ok(())
 }
 
 /// What happened to the host; `None`: nothing did.

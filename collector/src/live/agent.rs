@@ -1,24 +1,27 @@
 //! The agent: what it holds, how it starts, ticks and stops. Synchronous, time is an argument;
 //! `serve` drives it.
 
+mod gauges;
 mod preflight;
 mod table;
+mod told;
 mod watch;
 
-use std::os::fd::OwnedFd;
+use std::{net::SocketAddr, os::fd::OwnedFd};
 
 use anyhow::Context;
 use aya::programs::TestRunOptions;
 use collector_common::{books::Books, schema::Counters, wire::Tally};
+use gauges::Gauges;
 use jiff::Timestamp;
 use preflight::refuse_old_kernel;
 use tracing::info;
-use watch::{DiskWatch, Fullness, HookWatch, Pressure, found_full, report_recovery};
+use watch::{DiskWatch, Fullness, HookWatch, Pressure, report_recovery};
 
 use super::{
     Options,
     attach::{self, Attachment},
-    conservation::{Amount, Balance, ConsensusStatus, Status, Sweeps, Taken, by_hook, by_reason},
+    conservation::{Balance, ConsensusStatus, Sweeps, Taken},
     drains::Drains,
     host::{Clocks, Ended, HostWatch},
     interface::{Interface, refuse_stacked},
@@ -29,12 +32,12 @@ use super::{
     sys,
 };
 use crate::{
-    anonymize::promise::promise,
     closing::{Closer, Kind, Seeds},
     locate::leg,
     pipeline::{Pipeline, PipelineConfig, Tap, WallClock},
     settings::Choices,
     sink::entry::Lineage,
+    watching::told::Told,
 };
 
 /// A running meter.
@@ -58,8 +61,9 @@ pub struct Agent<T: Tap> {
     counters: Counters,
     disk: DiskWatch,
     sweeps: Sweeps,
-    /// For the packet rate: seen at the last two ticks, and when.
-    rate: [(u64, u64); 2],
+    gauges: Gauges,
+    /// What the metrics page tells of traffic.
+    told: Told,
     started: u64,
     watch: HookWatch,
     fullness: Fullness,
@@ -141,7 +145,9 @@ impl<T: Tap> Agent<T> {
         let now = sys::boot_time();
         let watch = HookWatch::new(&interfaces, &kernel)?;
         let host = HostWatch::begin(&interfaces, Clocks::now()).context("sockets")?;
-        let seen = watch.seen_before();
+        let books = Books::sum(&kernel.books.read()?);
+        let gauges = Gauges::new(&options, kernel.gauges(), books, now)?;
+        let told = Told::new(pipeline.header().level);
         let pins = options.pin.then_some(folder);
         let mut agent = Self {
             kernel,
@@ -160,7 +166,8 @@ impl<T: Tap> Agent<T> {
             counters: Counters::default(),
             disk: DiskWatch::default(),
             sweeps: Sweeps::default(),
-            rate: [(seen, now); 2],
+            gauges,
+            told,
             started: now,
             watch,
             fullness: Fullness::default(),
@@ -283,6 +290,9 @@ impl<T: Tap> Agent<T> {
             lost_packets = self.lost_in_crash.packets,
             "took over the maps and hooks of an agent that did not stop cleanly"
         );
+        let mut flows = 0;
+        self.kernel.flows.walk(|_| flows += 1)?;
+        self.gauges.counted(flows, &Books::sum(&cpus));
         // Settles what was half done, so that the books hold from the first reading.
         self.pass(sys::boot_time(), false)
     }
@@ -302,7 +312,11 @@ impl<T: Tap> Agent<T> {
         self.ended = self.host.look(&self.hooks, clocks)?;
         self.pass(now, false)?;
         let books = Books::sum(&self.kernel.books.read()?);
-        self.rate = [self.rate[1], (books.seen_total().packets, now)];
+        self.gauges.look(&books, self.pipeline.samples_shed(), now);
+        let queued = self.pipeline.sink().queued() as u64;
+        self.gauges.queue_peak = self.gauges.queue_peak.max(queued);
+        let minute = self.wall_clock().utc(now).as_second().div_euclid(60);
+        self.told.look(self.pipeline.view(), minute);
         self.counters = Counters::of(&books);
         self.fullness.look(&books, now);
         self.pressure.look(&books, now, &self.options.timeouts);
@@ -391,60 +405,6 @@ impl<T: Tap> Agent<T> {
         }
     }
 
-    /// Everything about the agent at this moment; walks the table.
-    ///
-    /// # Errors
-    /// Those of the system calls.
-    pub fn status(&mut self) -> anyhow::Result<Status> {
-        self.host.refresh()?;
-        let before = Books::sum(&self.kernel.books.read()?);
-        let (mut live, mut flows) = (Tally::default(), 0);
-        self.kernel.flows.walk(|flow| {
-            live = live.plus(flow.entry.unwritten());
-            flows += 1;
-        })?;
-        let after = Books::sum(&self.kernel.books.read()?);
-        let taken = self.taken();
-        let now = sys::boot_time();
-        Ok(Status {
-            version: env!("CARGO_PKG_VERSION").to_owned(),
-            interfaces: self.host.interfaces().map(|one| one.name.clone()).collect(),
-            hooks: self
-                .hooks
-                .iter()
-                .map(|hook| hook.describe(self.host.name(hook.interface)))
-                .collect(),
-            uptime: (now - self.started) / 1_000_000_000,
-            promise: promise(self.pipeline.header()),
-            header: self.pipeline.header().clone(),
-            consensus: self.consensus_at(self.wall_clock().utc(now)),
-            live_flows: flows,
-            table_size: self.options.table_size.into(),
-            sweep: self.sweeps,
-            live: live.into(),
-            written: taken.written.into(),
-            unwritten: self.unwritten().into(),
-            flows_written: self.flows_written(),
-            seen: by_hook(&after.seen),
-            seen_since_start: by_hook(&self.watch.seen(&after)),
-            interface: by_hook(&self.watch.interface_counters(self.host.interfaces())),
-            packets_per_second: self.packets_per_second(),
-            reasons: by_reason(&after),
-            late: after.apart().into(),
-            late_settled: after.settled.into(),
-            late_written: taken.late_written.into(),
-            lost_in_crash: Amount::from(self.lost_in_crash),
-            overflow: found_full(&after),
-            lost_in_upgrade: self.lost_in_upgrade,
-            host: self.host.changes(),
-            samples: after.samples,
-            samples_lost: after.samples_lost,
-            anomalies: self.pipeline.anomalies(now),
-            samples_shed: self.pipeline.samples_shed(),
-            balance: Balance::of(&before, &after, live, &taken),
-        })
-    }
-
     fn taken(&self) -> Taken {
         let totals = self.pipeline.written();
         Taken {
@@ -461,10 +421,9 @@ impl<T: Tap> Agent<T> {
         self.pipeline.written().written.flows
     }
 
-    fn packets_per_second(&self) -> u64 {
-        let [(earlier, then), (later, now)] = self.rate;
-        let nanoseconds = u128::from(now.saturating_sub(then).max(1));
-        (u128::from(later.saturating_sub(earlier)) * 1_000_000_000 / nanoseconds) as u64
+    /// Where the metrics page is asked for.
+    pub(super) fn metrics(&self) -> Option<SocketAddr> {
+        self.options.metrics
     }
 
     /// The instance's name, for its socket.

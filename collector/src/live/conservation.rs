@@ -10,7 +10,7 @@ use collector_common::{
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::{anomalies::Ongoing, locate::leg};
+use crate::{anomalies::Ongoing, locate::leg, watching::health::Health};
 
 /// Packets and bytes, for people and scripts.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -199,6 +199,8 @@ pub struct Status {
     pub samples_shed: u64,
     /// Whether the books hold.
     pub balance: Balance,
+    /// What fills up, what is lost, what is wrong.
+    pub health: Health,
 }
 
 /// What is known of the network to one relay, or from one file.

@@ -1,13 +1,14 @@
 //! Asking a running agent, and cleaning up after a dead one.
 
 use std::{
-    io::{self, BufRead, BufReader},
+    io::{self, BufRead, BufReader, Write},
     os::unix::net::UnixStream,
     path::Path,
     time::Duration,
 };
 
 use anyhow::{Context, bail};
+use serde::de::DeserializeOwned;
 
 use super::{
     Options,
@@ -16,6 +17,7 @@ use super::{
     interface::Interface,
     pins::{Lock, folders_naming},
 };
+use crate::watching::health::Glance;
 
 /// Longer than a walk over the largest table.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -25,8 +27,22 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// # Errors
 /// Nobody listens there, or the answer is not understood.
 pub fn ask(socket: &Path) -> anyhow::Result<Status> {
-    let stream = UnixStream::connect(socket).map_err(|error| no_answer(socket, error))?;
+    answer(socket, "status\n")
+}
+
+/// What `collector top` shows of the agent behind `socket`.
+///
+/// # Errors
+/// As [`ask`].
+pub fn ask_glance(socket: &Path) -> anyhow::Result<Glance> {
+    answer(socket, "top\n")
+}
+
+fn answer<T: DeserializeOwned>(socket: &Path, question: &str) -> anyhow::Result<T> {
+    let mut stream = UnixStream::connect(socket).map_err(|error| no_answer(socket, error))?;
     stream.set_read_timeout(Some(PATIENCE))?;
+    // One that goes away at this moment has no answer either, which the reading tells.
+    let _ = stream.write_all(question.as_bytes());
     let mut line = String::new();
     BufReader::new(stream)
         .read_line(&mut line)

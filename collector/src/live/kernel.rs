@@ -32,7 +32,10 @@ use super::{
     rings::{LateRing, Ring},
     sys,
 };
-use crate::exclusion::{Exclusion, flattened};
+use crate::{
+    exclusion::{Exclusion, flattened},
+    watching::health::Gauge,
+};
 
 /// The kernel object; empty where the agent was built without it.
 static OBJECT: &[u8] = aya::include_bytes_aligned!(concat!(env!("OUT_DIR"), "/kernel-object"));
@@ -127,6 +130,16 @@ impl Kernel {
             taken_over,
             objects,
         })
+    }
+
+    /// How full each ring is found, by name.
+    pub(super) fn gauges(&self) -> Vec<(String, Arc<Gauge>)> {
+        let samples = self.samples.iter().enumerate();
+        let samples =
+            samples.map(|(number, ring)| (format!("samples{number}"), ring.lock().gauge()));
+        let late = ("late".to_owned(), self.late.lock().gauge());
+        let overflow = ("overflow".to_owned(), self.overflow.gauge());
+        samples.chain([late, overflow]).collect()
     }
 
     /// Goes on in the walk over the table, or begins one: marks what is due and adds its keys to

@@ -79,15 +79,16 @@ impl<K: IntoBytes + Immutable, V: FromBytes + IntoBytes + Immutable> TypedMap<K,
         }
     }
 
-    /// Removes `keys`, those that are there.
-    pub(super) fn delete_all(&self, keys: &[K]) -> io::Result<()> {
-        let mut left = keys;
+    /// Removes `keys`; gives how many were there.
+    pub(super) fn delete_all(&self, keys: &[K]) -> io::Result<u64> {
+        let (mut left, mut deleted) = (keys, 0);
         while !left.is_empty() {
             // SAFETY: `open` compared the size.
             let gone = unsafe { sys::delete_batch(self.fd(), left.as_bytes(), size_of::<K>()) }?;
+            deleted += gone as u64;
             left = left.get(gone + 1..).unwrap_or_default();
         }
-        Ok(())
+        Ok(deleted)
     }
 
     pub(super) fn delete(&self, key: &K) -> io::Result<bool> {

@@ -7,8 +7,8 @@ mod conservation;
 mod control;
 mod drains;
 mod ethtool;
-mod host;
 pub(crate) mod fuzz;
+mod host;
 mod interface;
 mod kernel;
 mod leftover;
@@ -23,7 +23,7 @@ mod sys;
 
 pub use agent::{Agent, Summary, wall_clock};
 pub use conservation::{Amount, Balance, ConsensusStatus, Status, Sweeps, Swept};
-pub use control::{ask, detach, only_socket};
+pub use control::{ask, ask_glance, detach, only_socket};
 pub use host::Ended;
 pub use interface::{Interface, refuse_stacked};
 pub use options::{Ingress, Options, TcFlavour};

@@ -1,6 +1,6 @@
 //! What the operator chose for the kernel's side, checked.
 
-use std::{num::NonZero, path::PathBuf};
+use std::{net::SocketAddr, num::NonZero, path::PathBuf};
 
 use collector_common::{
     names,
@@ -67,6 +67,8 @@ pub struct Options {
     pub pin_root: PathBuf,
     /// Folder of locks and sockets.
     pub run_root: PathBuf,
+    /// Where the metrics page is; a loopback address.
+    pub metrics: Option<SocketAddr>,
     /// Programs read the time that tests set, instead of the kernel's clock.
     pub test_clock: bool,
 }
@@ -97,6 +99,7 @@ impl Options {
             pin: true,
             pin_root: PIN_ROOT.into(),
             run_root: RUN_ROOT.into(),
+            metrics: None,
             test_clock: false,
         }
     }

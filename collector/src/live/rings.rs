@@ -2,12 +2,15 @@
 
 use std::{
     os::fd::{AsFd, OwnedFd},
+    sync::Arc,
     time::{Duration, Instant},
 };
 
 use aya::maps::{MapData, RingBuf};
 use collector_common::event::{Late, SampleHeader};
 use zerocopy::FromBytes;
+
+use crate::watching::health::Gauge;
 
 /// Bytes that the kernel puts before each record (`BPF_RINGBUF_HDR_SZ`).
 const RECORD_HEADER: usize = 8;
@@ -20,16 +23,25 @@ pub(super) struct Ring {
     size: usize,
     /// Nothing waited any more when it was read last.
     emptied: bool,
+    /// Bytes read since nothing waited.
+    found: u64,
+    gauge: Arc<Gauge>,
 }
 
 impl Ring {
     pub(super) fn new(ring: RingBuf<MapData>, size: u32) -> Self {
-        let size = size as usize;
         Self {
             ring,
-            size,
+            size: size as usize,
             emptied: true,
+            found: 0,
+            gauge: Arc::new(Gauge::new(size.into())),
         }
+    }
+
+    /// Learns how full it is found.
+    pub(super) fn gauge(&self) -> Arc<Gauge> {
+        Arc::clone(&self.gauge)
     }
 
     /// Bytes that it holds at most.
@@ -69,15 +81,20 @@ impl Ring {
     /// everything else.
     fn drain(&mut self, bytes: usize, mut take: impl FnMut(&[u8])) {
         let mut left = bytes;
-        self.emptied = false;
+        if std::mem::take(&mut self.emptied) {
+            self.found = 0;
+        }
         while left > 0 {
             let Some(item) = self.ring.next() else {
                 self.emptied = true;
-                return;
+                break;
             };
-            left = left.saturating_sub(item.len() + RECORD_HEADER);
+            let length = item.len() + RECORD_HEADER;
+            self.found += length as u64;
+            left = left.saturating_sub(length);
             take(&item);
         }
+        self.gauge.found(self.found);
     }
 }
 
@@ -104,6 +121,11 @@ impl LateRing {
 
     pub(super) fn descriptor(&self) -> std::io::Result<OwnedFd> {
         self.ring.descriptor()
+    }
+
+    /// Learns how full the ring is found.
+    pub(super) fn gauge(&self) -> Arc<Gauge> {
+        self.ring.gauge()
     }
 
     /// Somebody asks, whether or not there is room for an answer.

@@ -1,7 +1,7 @@
 //! Drives the agent: ticks on whole seconds, rings, signals, the status socket.
 
 use std::{
-    io,
+    net::SocketAddr,
     os::{fd::OwnedFd, unix::fs::PermissionsExt},
     path::Path,
     time::Duration,
@@ -9,9 +9,10 @@ use std::{
 
 use anyhow::Context;
 use tokio::{
-    io::{AsyncWriteExt, unix::AsyncFd},
-    net::{UnixListener, UnixStream},
+    io::unix::AsyncFd,
+    net::{TcpListener, UnixListener},
     signal::unix::{SignalKind, signal},
+    sync::mpsc,
     time::{Instant, MissedTickBehavior, interval_at},
 };
 use tracing::{info, warn};
@@ -20,18 +21,24 @@ use super::{
     agent::{Agent, Summary},
     sys,
 };
-use crate::{pipeline::Tap, process::leaving_no_trace};
+use crate::{
+    pipeline::Tap,
+    process::leaving_no_trace,
+    watching::{
+        clients::{self, Asked, Question},
+        notify::Notify,
+    },
+};
 
 /// Between two passes over the table.
 const TICK: Duration = Duration::from_secs(1);
 /// How often the rings are looked at; a ring that fills up wakes the agent before.
 const DRAIN_EVERY: Duration = Duration::from_millis(100);
-/// A client that does not read its answer is let go.
-const ANSWER_WITHIN: Duration = Duration::from_secs(2);
 
 /// What the loop waits for beside time and signals.
 struct Doors {
-    listener: UnixListener,
+    /// Of those who watch.
+    asked: mpsc::Receiver<Asked>,
     late: AsyncFd<OwnedFd>,
     overflow: AsyncFd<OwnedFd>,
 }
@@ -39,8 +46,9 @@ struct Doors {
 impl Doors {
     fn open<T: Tap>(agent: &Agent<T>, socket: &Path) -> anyhow::Result<Self> {
         let [late, overflow] = agent.rings()?.map(sys::watch);
+        let metrics = agent.metrics().map(listen_for_metrics).transpose()?;
         Ok(Self {
-            listener: listen(socket)?,
+            asked: clients::receive(listen(socket)?, metrics),
             late: late?,
             overflow: overflow?,
         })
@@ -63,10 +71,11 @@ pub async fn serve<T: Tap>(
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut hangup = signal(SignalKind::hangup())?;
+    let mut notify = Notify::from_environment()?;
     let mut agent = leaving_no_trace(start)?;
     let socket = agent.instance().socket(run_root);
     let begun = agent.begin_draining();
-    let doors = match begun.and_then(|()| Doors::open(&agent, &socket)) {
+    let mut doors = match begun.and_then(|()| Doors::open(&agent, &socket)) {
         Ok(doors) => doors,
         Err(error) => {
             agent.stop()?;
@@ -87,6 +96,7 @@ pub async fn serve<T: Tap>(
             _ = hangup.recv() => leaving_no_trace(|| reload(&mut agent)),
             _ = ticks.tick() => {
                 leaving_no_trace(|| agent.tick(sys::boot_time()))?;
+                notify.ticked(|| agent.words());
                 if let Some(why) = agent.ended() {
                     warn!("{why}");
                     break;
@@ -102,9 +112,10 @@ pub async fn serve<T: Tap>(
                 leaving_no_trace(|| agent.drain());
                 ready?.clear_ready();
             }
-            client = doors.listener.accept() => answer(&mut agent, client),
+            Some(asked) = doors.asked.recv() => answer(&mut agent, asked),
         }
     }
+    notify.stopping();
     info!("stopping: detaching, then writing what is live");
     let _ = std::fs::remove_file(&socket);
     agent.stop()
@@ -124,21 +135,22 @@ fn listen(socket: &Path) -> anyhow::Result<UnixListener> {
     Ok(listener)
 }
 
-fn answer<T: Tap>(
-    agent: &mut Agent<T>,
-    client: io::Result<(UnixStream, tokio::net::unix::SocketAddr)>,
-) {
-    let status = match (client, leaving_no_trace(|| agent.status())) {
-        (Ok((stream, _)), Ok(status)) => (stream, status),
-        (Err(error), _) => return warn!("status socket: {error}"),
-        (_, Err(error)) => return warn!("status: {error:#}"),
-    };
-    let (mut stream, status) = status;
-    tokio::spawn(async move {
-        let Ok(mut line) = serde_json::to_vec(&status) else {
-            return;
-        };
-        line.push(b'\n');
-        let _ = tokio::time::timeout(ANSWER_WITHIN, stream.write_all(&line)).await;
+fn listen_for_metrics(address: SocketAddr) -> anyhow::Result<TcpListener> {
+    let listener = std::net::TcpListener::bind(address)
+        .context("listening on the address and port of --metrics")?;
+    listener.set_nonblocking(true)?;
+    Ok(TcpListener::from_std(listener)?)
+}
+
+/// What can't be told is logged, and its client gets no answer.
+fn answer<T: Tap>(agent: &mut Agent<T>, asked: Asked) {
+    let answer = leaving_no_trace(|| match asked.question {
+        Question::Status => Ok(serde_json::to_string(&agent.status()?)?),
+        Question::Top => Ok(serde_json::to_string(&agent.glance())?),
+        Question::Metrics => anyhow::Ok(agent.page()?),
     });
+    match answer {
+        Ok(answer) => drop(asked.answer.send(answer)),
+        Err(error) => warn!("answering a client: {error:#}"),
+    }
 }

@@ -11,7 +11,11 @@ use collector_common::{
 };
 
 use super::*;
-use crate::sink::{Limits, disk::LocalDisk, entry::Lineage};
+use crate::sink::{
+    Limits,
+    disk::LocalDisk,
+    entry::{Entered, Lineage},
+};
 
 pub(crate) const SECOND: u64 = 1_000_000_000;
 /// In every address, port, name and agent of these tests, so that a leak is seen.
@@ -132,6 +136,17 @@ pub(crate) const RESPONSE: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Type: applicatio
     Content-Length: 0\r\n\r\n";
 
 pub(crate) const OPEN: u8 = tcp::SYN | tcp::ACK | tcp::FIN;
+
+/// A finished web flow as the spool takes it.
+pub(crate) fn entered() -> Entered {
+    let config = config(Path::new("unused"));
+    let mut recorder = Recorder::new(config.samples, config.surroundings, config.now);
+    let web = packet(4, protocol::TCP, 80);
+    let (flow, counts) = flow(1, &web, [5, 6], [OPEN, OPEN]);
+    let record = recorder.record(&flow, counts, End::Finished);
+    let places = recorder.places(&record);
+    recorder.publish(&record, &places, Level::Coarse, config.clock)
+}
 
 /// One flow of each kind that the schema tells apart.
 pub(crate) fn feed<T: Tap>(pipeline: &mut Pipeline<T>) {

@@ -267,7 +267,7 @@ fn port_key(port: Port) -> Cow<'static, str> {
 }
 
 /// As the schema writes it.
-fn name(value: &impl Serialize) -> Cow<'static, str> {
+pub(crate) fn name(value: &impl Serialize) -> Cow<'static, str> {
     match serde_json::to_value(value) {
         Ok(serde_json::Value::String(name)) => name.into(),
         // Only enums without data come here.

@@ -35,6 +35,7 @@ pub mod trouble;
 pub mod whole;
 
 use close::Closer;
+pub(crate) use days::name as word;
 use days::{State, day_of};
 use disk::Disk;
 pub(crate) use entry::push_json;
@@ -400,6 +401,24 @@ impl Sink {
     #[must_use]
     pub fn queued(&self) -> usize {
         self.queue.bytes()
+    }
+
+    /// When the spool that is written was begun, nanoseconds since boot.
+    #[must_use]
+    pub fn spool_opened(&self) -> u64 {
+        self.spool.opened
+    }
+
+    /// Spools that wait to be closed.
+    #[must_use]
+    pub fn spools_waiting(&self) -> usize {
+        self.to_close.len()
+    }
+
+    /// Bytes of records that may wait while the disk takes nothing.
+    #[must_use]
+    pub fn queue_limit(&self) -> usize {
+        self.config.limits.queue
     }
 
     /// Closed files that went by age, size or room, since the start.

@@ -34,7 +34,7 @@ pub(super) struct Spool {
     /// Text in its frames.
     text: u64,
     /// When it was begun, nanoseconds since boot.
-    opened: u64,
+    pub(super) opened: u64,
     /// It holds more than its first frame.
     used: bool,
 }

@@ -253,11 +253,7 @@ fn flood(kind: Kind, pace: Pace) -> Result<Option<()>> {
     );
     ensure!(end.success() && !log.contains("ERROR"), "{log}");
     account(&scene, &status, sent)?;
-    assert!(
-        spent.most_resident < MEMORY,
-        "{} KiB",
-        spent.most_resident
-    );
+    assert!(spent.most_resident < MEMORY, "{} KiB", spent.most_resident);
     Ok(Some(()))
 }
 

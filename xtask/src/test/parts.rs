@@ -48,7 +48,7 @@ const PARTS: &[Row] = &[
     ("fuzz", "fuzzing targets compile", &["build"], fuzz),
     (
         "packages",
-        "the tests' peers (Debian packages, OpenDP) and /sys/fs/bpf",
+        "the tests' peers (Debian packages, PyPI) and /sys/fs/bpf",
         &[],
         peers,
     ),

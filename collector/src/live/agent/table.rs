@@ -10,6 +10,7 @@ use collector_common::{
 use super::{
     super::{kernel::Kernel, rings::LATE_RECORD, sys},
     Agent,
+    gauges::Gauges,
     watch::DiskWatch,
 };
 use crate::{
@@ -54,6 +55,7 @@ impl<T: Tap> Agent<T> {
     fn parts(&mut self) -> (&mut crate::closing::Closer, KernelTable<'_>, Spooled<'_, T>) {
         let table = KernelTable {
             kernel: &mut self.kernel,
+            gauges: &mut self.gauges,
             inspects: self.drains.is_none(),
         };
         let counters = Counters {
@@ -74,6 +76,7 @@ impl<T: Tap> Agent<T> {
 
 struct KernelTable<'a> {
     kernel: &'a mut Kernel,
+    gauges: &'a mut Gauges,
     /// Samples are to be inspected here: no thread does, or a label must not miss any.
     inspects: bool,
 }
@@ -127,11 +130,14 @@ impl Table for KernelTable<'_> {
     }
 
     fn delete(&mut self, keys: &[FlowKey]) -> anyhow::Result<()> {
-        Ok(self.kernel.flows.delete_all(keys)?)
+        self.gauges.closed += self.kernel.flows.delete_all(keys)?;
+        Ok(())
     }
 
     fn plant(&mut self, seeds: &[Flow]) -> anyhow::Result<Vec<bool>> {
-        self.kernel.plant(seeds)
+        let planted = self.kernel.plant(seeds)?;
+        self.gauges.planted += planted.iter().filter(|planted| **planted).count() as u64;
+        Ok(planted)
     }
 
     fn holds(&mut self, key: &FlowKey, ifindex: u32) -> anyhow::Result<bool> {

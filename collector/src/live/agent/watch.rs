@@ -34,6 +34,11 @@ pub(super) struct DiskWatch {
 }
 
 impl DiskWatch {
+    /// Records wait, or what they are in.
+    pub(super) fn is_failing(&self) -> bool {
+        self.waits.is_some()
+    }
+
     /// Takes up how a step went that, done, ends the wait for `done`.
     pub(super) fn note(&mut self, done: Undone, result: Result<(), Trouble>) {
         match result {
@@ -83,11 +88,6 @@ impl HookWatch {
     ) -> [Tally; 2] {
         let now = sum_counters(interfaces);
         [now[0].since(self.base[0]), now[1].since(self.base[1])]
-    }
-
-    /// Packets that earlier agents' hooks saw.
-    pub(super) fn seen_before(&self) -> u64 {
-        self.seen_base[0].plus(self.seen_base[1]).packets
     }
 
     /// What the hooks saw since this agent started.
