@@ -12,7 +12,10 @@ use std::{
     process::ExitCode,
 };
 
-use crate::cli::{Cli, Command};
+use crate::{
+    cli::{Cli, Command},
+    rights::opener,
+};
 
 /// Wrong usage, as clap has it.
 const USAGE: u8 = 2;
@@ -32,6 +35,7 @@ pub fn execute(cli: Cli) -> ExitCode {
         Command::Audit(audit) => audit::execute(&audit),
         Command::Status(status) => status::execute(&status),
         Command::Detach(detach) => detach::execute(detach),
+        Command::Opener { uid, gid } => finished(opener::run(uid, gid)),
     }
 }
 

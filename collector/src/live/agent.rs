@@ -1,6 +1,7 @@
 //! The agent: what it holds, how it starts, ticks and stops. Synchronous, time is an argument;
 //! `serve` drives it.
 
+mod attached;
 mod preflight;
 mod table;
 mod watch;
@@ -15,13 +16,15 @@ use preflight::{refuse_old_kernel, refuse_pins};
 use tracing::info;
 use watch::{Fullness, HookWatch, report_recovery};
 
+pub use attached::Attached;
+
 use super::{
     Options,
     attach::{self, Attachment},
     conservation::{Amount, Balance, ConsensusStatus, Status, Taken, by_hook, by_reason},
-    interface::{Interface, refuse_stacked},
+    interface::{Interface, Links, refuse_stacked},
     kernel::{Kernel, pin_folder},
-    pins::{Instance, Lock, PinFolder},
+    pins::{Lock, OpenPins, PinFolder},
     surroundings::Lookout,
     sys,
 };
@@ -30,6 +33,7 @@ use crate::{
     closing::{Closer, Seeds},
     locate::leg,
     pipeline::{Pipeline, PipelineConfig, Tap, WallClock},
+    rights::{NeedsRights, Rights, files},
     sink::entry::Lineage,
 };
 
@@ -41,8 +45,8 @@ pub struct Agent<T: Tap> {
     closer: Closer,
     interfaces: Vec<Interface>,
     options: Options,
-    instance: Instance,
-    pins: Option<PinFolder>,
+    pins: Option<OpenPins>,
+    rights: Rights,
     lost_in_crash: Tally,
     /// The kernel's, of the last tick, as records' files tell them.
     counters: Counters,
@@ -82,14 +86,20 @@ pub struct Summary {
 }
 
 impl<T: Tap> Agent<T> {
-    /// Loads, takes over what a crash left, attaches.
+    /// Loads, takes over what a crash left, attaches. `config` comes between attaching and all else:
+    /// there rights are given up, and only then is read what others wrote.
     ///
     /// # Errors
     /// Says what is missing and what to do; nothing of ours stays behind then, except what a
     /// crashed agent had left before.
-    pub fn start(options: Options, config: PipelineConfig, tap: T) -> anyhow::Result<Self> {
+    pub fn start(
+        options: Options,
+        config: impl FnOnce(Attached<'_>) -> anyhow::Result<PipelineConfig>,
+        tap: T,
+    ) -> anyhow::Result<Self> {
         refuse_old_kernel()?;
-        let named = options.interfaces.iter().map(|name| Interface::named(name));
+        let links = Links::open()?;
+        let named = options.interfaces.iter().map(|name| links.named(name));
         let interfaces: Vec<_> = named.collect::<Result<_, _>>()?;
         refuse_stacked(&interfaces)?;
         let lock = Lock::take(&options.run_root, &interfaces)?;
@@ -102,17 +112,34 @@ impl<T: Tap> Agent<T> {
         }
         let fresh = !folder.holds_maps();
         let pins = shared.then_some(&folder);
-        let started = Self::attached(&options, &interfaces, config, tap, pins);
-        if fresh && (started.is_err() || !options.pin) {
+        let attached = attached(&options, &interfaces, pins);
+        if fresh && (attached.is_err() || !options.pin) {
             folder
                 .remove()
                 .with_context(|| "unpinning after the start")?;
         }
-        let (kernel, hooks, pipeline) = started?;
+        let (mut kernel, hooks) = attached?;
+        let pins = options.pin.then(|| folder.open()).transpose()?;
+        let moment = Attached {
+            kernel: &mut kernel,
+            hooks: &hooks,
+            pins: pins.as_ref(),
+            instance: &instance,
+        };
+        let pipeline = match config(moment).and_then(|config| pipeline(config, &kernel, tap)) {
+            Ok(pipeline) => pipeline,
+            Err(error) => {
+                // What a dead agent left stays for the next one.
+                if fresh {
+                    detach(hooks, pins.as_ref())?;
+                    pins.map_or(Ok(()), |pins| pins.remove())?;
+                }
+                return Err(error);
+            }
+        };
         let now = sys::boot_time();
-        let watch = HookWatch::new(&interfaces, &kernel)?;
+        let watch = HookWatch::new(links, &interfaces, &kernel)?;
         let seen = watch.seen_before();
-        let pins = options.pin.then_some(folder);
         let mut agent = Self {
             kernel,
             hooks,
@@ -124,8 +151,8 @@ impl<T: Tap> Agent<T> {
             ),
             interfaces,
             options,
-            instance,
             pins,
+            rights: Rights::all(),
             lost_in_crash: Tally::default(),
             counters: Counters::default(),
             disk_failing: false,
@@ -139,32 +166,6 @@ impl<T: Tap> Agent<T> {
         };
         agent.inherit()?;
         Ok(agent)
-    }
-
-    /// Loads and attaches; the order keeps the time without a program short.
-    fn attached(
-        options: &Options,
-        interfaces: &[Interface],
-        mut config: PipelineConfig,
-        tap: T,
-        pins: Option<&PinFolder>,
-    ) -> anyhow::Result<(Kernel, Vec<Attachment>, Pipeline<T>)> {
-        sys::grace_period().context(
-            "this kernel can't wait for running programs (nohz_full); closing would not be exact",
-        )?;
-        let mut kernel = Kernel::load(interfaces, options, pins)?;
-        config.sink.lineage = Lineage(kernel.lineage);
-        let pipeline = Pipeline::new(config, tap)?;
-        report_recovery(pipeline.recovered());
-        let kept = options.pin.then_some(pins).flatten();
-        let mut hooks = Vec::new();
-        for (object, interface) in kernel.objects.iter_mut().zip(interfaces) {
-            hooks.extend(attach::attach(object, interface, options, kept)?);
-        }
-        for hook in &hooks {
-            info!("attached: {}", hook.description);
-        }
-        Ok((kernel, hooks, pipeline))
     }
 
     /// After a crash: what the dead agent had read from the ring and put nowhere is lost, and it
@@ -199,9 +200,13 @@ impl<T: Tap> Agent<T> {
     /// late packets back.
     ///
     /// # Errors
-    /// System calls that should not fail. A disk that can't be written is no error here: the
-    /// pipeline keeps or counts what waits.
+    /// System calls that should not fail, and [`NeedsRights`]. A disk that can't be written is no
+    /// error here: the pipeline keeps or counts what waits.
     pub fn tick(&mut self, now: u64) -> anyhow::Result<()> {
+        if files::is_closed() {
+            let what = "the process that opens files for this one has ended";
+            return Err(NeedsRights(what.to_owned()).into());
+        }
         self.hear();
         self.pass(now, false)?;
         let books = Books::sum(&self.kernel.books.read()?);
@@ -216,6 +221,13 @@ impl<T: Tap> Agent<T> {
     #[must_use]
     pub fn with(mut self, lookout: Lookout) -> Self {
         self.lookout = Some(lookout);
+        self
+    }
+
+    /// With what is left of its rights, for the status.
+    #[must_use]
+    pub fn within(mut self, rights: Rights) -> Self {
+        self.rights = rights;
         self
     }
 
@@ -256,6 +268,7 @@ impl<T: Tap> Agent<T> {
                 .iter()
                 .map(|hook| hook.description.clone())
                 .collect(),
+            rights: self.rights.clone(),
             uptime: (now - self.started) / 1_000_000_000,
             promise: promise(self.pipeline.header()),
             header: self.pipeline.header().clone(),
@@ -304,12 +317,6 @@ impl<T: Tap> Agent<T> {
         (u128::from(later.saturating_sub(earlier)) * 1_000_000_000 / nanoseconds) as u64
     }
 
-    /// The instance's name, for its socket.
-    #[must_use]
-    pub fn instance(&self) -> &Instance {
-        &self.instance
-    }
-
     /// Descriptors to poll: they are readable when a ring fills up.
     pub(super) fn rings(&self) -> std::io::Result<[OwnedFd; 2]> {
         let watch = |ring: &aya::maps::RingBuf<_>| ring.as_fd().try_clone_to_owned();
@@ -338,11 +345,10 @@ impl<T: Tap> Agent<T> {
     /// # Errors
     /// Where a step failed; the steps behind it are still tried.
     pub fn stop(mut self) -> anyhow::Result<(Summary, T)> {
-        let hooks = std::mem::take(&mut self.hooks);
-        let detached: Vec<_> = hooks.into_iter().map(Attachment::detach).collect();
+        let detached = detach(std::mem::take(&mut self.hooks), self.pins.as_ref());
         let summary = self.write_all(sys::boot_time());
         let closed = self.pipeline.close(sys::boot_time());
-        detached.into_iter().collect::<Result<(), _>>()?;
+        detached?;
         // What could not be written stays pinned for the next agent.
         let summary = summary?;
         if let Some(pins) = &self.pins {
@@ -381,6 +387,44 @@ impl<T: Tap> Agent<T> {
             lost_in_crash: self.lost_in_crash,
         })
     }
+}
+
+/// Loads and attaches; the order keeps the time without a program short.
+fn attached(
+    options: &Options,
+    interfaces: &[Interface],
+    pins: Option<&PinFolder>,
+) -> anyhow::Result<(Kernel, Vec<Attachment>)> {
+    sys::grace_period().context(
+        "this kernel can't wait for running programs (nohz_full); closing would not be exact",
+    )?;
+    let mut kernel = Kernel::load(interfaces, options, pins)?;
+    let kept = options.pin.then_some(pins).flatten();
+    let mut hooks = Vec::new();
+    for (object, interface) in kernel.objects.iter_mut().zip(interfaces) {
+        hooks.extend(attach::attach(object, interface, options, kept)?);
+    }
+    for hook in &hooks {
+        info!("attached: {}", hook.description);
+    }
+    Ok((kernel, hooks))
+}
+
+fn pipeline<T: Tap>(
+    mut config: PipelineConfig,
+    kernel: &Kernel,
+    tap: T,
+) -> anyhow::Result<Pipeline<T>> {
+    config.sink.lineage = Lineage(kernel.lineage);
+    let pipeline = Pipeline::new(config, tap)?;
+    report_recovery(pipeline.recovered());
+    Ok(pipeline)
+}
+
+/// All of them, whatever becomes of one.
+fn detach(hooks: Vec<Attachment>, pins: Option<&OpenPins>) -> anyhow::Result<()> {
+    let detached: Vec<_> = hooks.into_iter().map(|hook| hook.detach(pins)).collect();
+    detached.into_iter().collect()
 }
 
 /// More than the rounds in which the largest ring of late packets passes through the seeds.

@@ -40,7 +40,10 @@ impl Interface {
     /// # Errors
     /// No such interface, or one whose frames we can't read.
     pub fn named(name: &str) -> anyhow::Result<Self> {
-        let message = request(name)?;
+        Links::open()?.named(name)
+    }
+
+    fn of(name: &str, message: LinkMessage) -> anyhow::Result<Self> {
         let layer = message.header.link_layer_type;
         let mut found = Self {
             name: name.to_owned(),
@@ -150,10 +153,31 @@ fn link_of(name: &str, layer: LinkLayerType) -> anyhow::Result<Link> {
     }
 }
 
-fn request(name: &str) -> anyhow::Result<LinkMessage> {
-    let mut socket = Socket::new(NETLINK_ROUTE).context("netlink")?;
-    socket.bind_auto()?;
-    socket.connect(&SocketAddr::new(0, 0))?;
+/// A way to ask the kernel for interfaces, which stays open when no other can be opened.
+pub struct Links(Socket);
+
+impl Links {
+    /// Opens the way, in the network namespace of the calling thread.
+    ///
+    /// # Errors
+    /// The kernel refuses a netlink socket.
+    pub fn open() -> anyhow::Result<Self> {
+        let mut socket = Socket::new(NETLINK_ROUTE).context("netlink")?;
+        socket.bind_auto()?;
+        socket.connect(&SocketAddr::new(0, 0))?;
+        Ok(Self(socket))
+    }
+
+    /// As [`Interface::named`].
+    ///
+    /// # Errors
+    /// As [`Interface::named`].
+    pub fn named(&self, name: &str) -> anyhow::Result<Interface> {
+        Interface::of(name, request(&self.0, name)?)
+    }
+}
+
+fn request(socket: &Socket, name: &str) -> anyhow::Result<LinkMessage> {
     let mut message = LinkMessage::default();
     message
         .attributes

@@ -1,9 +1,11 @@
 //! Where maps and links are pinned, and the lock that tells a crash from a second agent.
 
 use std::{
+    ffi::{OsStr, OsString},
     fs::{self, DirBuilder, File, OpenOptions},
     io::{self, Read, Seek, Write},
     os::{
+        fd::OwnedFd,
         linux::fs::MetadataExt,
         unix::fs::{DirBuilderExt, OpenOptionsExt},
     },
@@ -15,7 +17,10 @@ use aya::maps::{MapData, MapInfo};
 use collector_common::{LAYOUT_VERSION, names};
 use nix::fcntl::{Flock, FlockArg};
 
+use rustix::fs::{AtFlags, Mode, OFlags, unlinkat};
+
 use super::interface::Interface;
+use crate::rights::{self, Account};
 
 /// Where pins go unless told otherwise.
 pub const PIN_ROOT: &str = "/sys/fs/bpf/collector";
@@ -43,7 +48,13 @@ impl Instance {
     /// The socket that `status` asks.
     #[must_use]
     pub fn socket(&self, root: &Path) -> PathBuf {
-        root.join(format!("{}.sock", self.0))
+        root.join(self.socket_name())
+    }
+
+    /// Its name in the folder of sockets.
+    #[must_use]
+    pub(super) fn socket_name(&self) -> String {
+        format!("{}.sock", self.0)
     }
 }
 
@@ -103,18 +114,19 @@ impl PinFolder {
     /// # Errors
     /// Where an entry can't be removed.
     pub(super) fn remove(&self) -> io::Result<()> {
-        let entries = match fs::read_dir(&self.path) {
-            Ok(entries) => entries,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-            Err(error) => return Err(error),
-        };
-        for entry in entries {
-            fs::remove_file(entry?.path())?;
+        match OpenPins::open(&self.path) {
+            Ok(opened) => opened.remove(),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+            Err(error) => Err(error),
         }
-        fs::remove_dir(&self.path)?;
-        // The folder above, when nobody else is in it.
-        let _ = self.path.parent().map(fs::remove_dir);
-        Ok(())
+    }
+
+    /// The folder, held for the time when no way leads there any more.
+    ///
+    /// # Errors
+    /// It is not there, or can't be opened.
+    pub(super) fn open(&self) -> io::Result<OpenPins> {
+        OpenPins::open(&self.path)
     }
 
     /// Compares a pinned map with what this binary declares. aya would reuse it unseen, and a
@@ -138,6 +150,73 @@ impl PinFolder {
             );
         }
         Ok(())
+    }
+}
+
+/// A pin folder and those that it is in, by descriptor: pins are removed without a path to them.
+#[derive(Debug)]
+pub(super) struct OpenPins {
+    folder: OwnedFd,
+    /// Each folder above with the name of what is in it.
+    above: Vec<(OwnedFd, OsString)>,
+}
+
+impl OpenPins {
+    fn open(path: &Path) -> io::Result<Self> {
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let opened = |path: &Path, kind| rustix::fs::open(path, flags | kind, Mode::empty());
+        let mut above = Vec::new();
+        for path in path.ancestors().take(2) {
+            if let (Some(folder), Some(name)) = (path.parent(), path.file_name()) {
+                above.push((opened(folder, OFlags::PATH)?, name.to_owned()));
+            }
+        }
+        let folder = opened(path, OFlags::empty())?;
+        Ok(Self { folder, above })
+    }
+
+    /// Removes one pin; the object stays while somebody holds it.
+    pub(super) fn unpin(&self, name: &OsStr) -> io::Result<()> {
+        Ok(unlinkat(&self.folder, name, AtFlags::empty())?)
+    }
+
+    /// Unpins everything and removes the folder.
+    pub(super) fn remove(&self) -> io::Result<()> {
+        for entry in rustix::fs::Dir::read_from(&self.folder)? {
+            let entry = entry?;
+            if !matches!(entry.file_name().to_bytes(), b"." | b"..") {
+                unlinkat(&self.folder, entry.file_name(), AtFlags::empty())?;
+            }
+        }
+        for (index, (folder, name)) in self.above.iter().enumerate() {
+            match unlinkat(folder, name, AtFlags::REMOVEDIR) {
+                Err(error) if index == 0 => return Err(error.into()),
+                // The folder above goes when nobody else is in it, and if that is ours to do.
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// Gives folder and pins to whom the agent will be.
+    pub(super) fn hand_over(&self, account: &Account) -> anyhow::Result<()> {
+        let root = self.above.first().map(|(folder, _)| folder);
+        if let Some(root) = root {
+            let root = rustix::fs::openat(
+                root,
+                ".",
+                OFlags::DIRECTORY | OFlags::CLOEXEC,
+                Mode::empty(),
+            )?;
+            rights::give(&root, account)?;
+        }
+        rights::hand_over(&self.folder, account)
+    }
+
+    /// For the sandbox: where pins are, and what becomes empty.
+    pub(super) fn folders(&self) -> io::Result<(OwnedFd, Vec<OwnedFd>)> {
+        let above = self.above.iter().map(|(folder, _)| folder.try_clone());
+        Ok((self.folder.try_clone()?, above.collect::<Result<_, _>>()?))
     }
 }
 

@@ -1,13 +1,7 @@
 //! Drives the agent: ticks on whole seconds, rings, signals, the status socket.
 
-use std::{
-    io,
-    os::{fd::OwnedFd, unix::fs::PermissionsExt},
-    path::Path,
-    time::Duration,
-};
+use std::{io, os::fd::OwnedFd, time::Duration};
 
-use anyhow::Context;
 use tokio::{
     io::{AsyncWriteExt, unix::AsyncFd},
     net::{UnixListener, UnixStream},
@@ -18,6 +12,7 @@ use tracing::{info, warn};
 
 use super::{
     agent::{Agent, Summary},
+    doors::Doors,
     sys,
 };
 use crate::{pipeline::Tap, process::leaving_no_trace};
@@ -30,17 +25,17 @@ const DRAIN_EVERY: Duration = Duration::from_millis(100);
 const ANSWER_WITHIN: Duration = Duration::from_secs(2);
 
 /// What the loop waits for beside time and signals.
-struct Doors {
+struct Awaited {
     listener: UnixListener,
     samples: AsyncFd<OwnedFd>,
     late: AsyncFd<OwnedFd>,
 }
 
-impl Doors {
-    fn open<T: Tap>(agent: &Agent<T>, socket: &Path) -> anyhow::Result<Self> {
+impl Awaited {
+    fn of<T: Tap>(agent: &Agent<T>, doors: &Doors) -> anyhow::Result<Self> {
         let [samples, late] = agent.rings()?.map(sys::watch);
         Ok(Self {
-            listener: listen(socket)?,
+            listener: UnixListener::from_std(doors.status.try_clone()?)?,
             samples: samples?,
             late: late?,
         })
@@ -52,18 +47,16 @@ impl Doors {
 /// attached.
 ///
 /// # Errors
-/// Those of `start`, [`Agent::tick`] and [`Agent::stop`]; a socket that can't be made: then the
-/// agent is stopped first.
+/// Those of `start`, [`Agent::tick`] and [`Agent::stop`]; a socket that can't be waited for: then
+/// the agent is stopped first.
 pub async fn serve<T: Tap>(
-    start: impl FnOnce() -> anyhow::Result<Agent<T>>,
-    run_root: &Path,
+    start: impl FnOnce() -> anyhow::Result<(Agent<T>, Doors)>,
 ) -> anyhow::Result<(Summary, T)> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
-    let mut agent = leaving_no_trace(start)?;
-    let socket = agent.instance().socket(run_root);
-    let doors = match Doors::open(&agent, &socket) {
-        Ok(doors) => doors,
+    let (mut agent, doors) = leaving_no_trace(start)?;
+    let awaited = match Awaited::of(&agent, &doors) {
+        Ok(awaited) => awaited,
         Err(error) => {
             agent.stop()?;
             return Err(error);
@@ -83,34 +76,25 @@ pub async fn serve<T: Tap>(
             _ = ticks.tick() => leaving_no_trace(|| agent.tick(sys::boot_time()))?,
             _ = settles.tick() => leaving_no_trace(|| agent.settle(sys::boot_time()))?,
             _ = drains.tick() => leaving_no_trace(|| agent.drain()),
-            ready = doors.samples.readable() => {
+            ready = awaited.samples.readable() => {
                 leaving_no_trace(|| agent.drain());
                 ready?.clear_ready();
             }
-            ready = doors.late.readable() => {
+            ready = awaited.late.readable() => {
                 leaving_no_trace(|| agent.drain());
                 ready?.clear_ready();
             }
-            client = doors.listener.accept() => answer(&mut agent, client),
+            client = awaited.listener.accept() => answer(&mut agent, client),
         }
     }
     info!("stopping: detaching, then writing what is live");
-    let _ = std::fs::remove_file(&socket);
+    drop(doors);
     agent.stop()
 }
 
 /// Ticks fall on whole seconds of the boot clock.
 fn until_next_second() -> Duration {
     Duration::from_nanos(1_000_000_000 - sys::boot_time() % 1_000_000_000)
-}
-
-fn listen(socket: &Path) -> anyhow::Result<UnixListener> {
-    // The lock is ours, so a socket that is there is a dead agent's.
-    let _ = std::fs::remove_file(socket);
-    let listener =
-        UnixListener::bind(socket).with_context(|| format!("listening on {}", socket.display()))?;
-    std::fs::set_permissions(socket, PermissionsExt::from_mode(0o600))?;
-    Ok(listener)
 }
 
 fn answer<T: Tap>(

@@ -7,7 +7,10 @@ use collector_common::{
 };
 use tracing::{info, warn};
 
-use super::super::{interface::Interface, kernel::Kernel};
+use super::super::{
+    interface::{Interface, Links},
+    kernel::Kernel,
+};
 use crate::sink::recover::Recovered;
 
 /// What a crash left on the disk, and could not be taken up.
@@ -25,6 +28,7 @@ pub(super) fn report_recovery(recovered: &Recovered) {
 
 /// Whether the hooks see what the interfaces count: another program may hide ours.
 pub(super) struct HookWatch {
+    links: Links,
     /// Counters of the interfaces when the agent started.
     base: [Tally; 2],
     seen_base: [Tally; 2],
@@ -36,9 +40,14 @@ pub(super) struct HookWatch {
 const PATIENCE: u32 = 5;
 
 impl HookWatch {
-    pub(super) fn new(interfaces: &[Interface], kernel: &Kernel) -> anyhow::Result<Self> {
+    pub(super) fn new(
+        links: Links,
+        interfaces: &[Interface],
+        kernel: &Kernel,
+    ) -> anyhow::Result<Self> {
         let seen_base = Books::sum(&kernel.books.read()?).seen;
         Ok(Self {
+            links,
             base: sum_counters(interfaces),
             seen_base,
             looks: 0,
@@ -49,7 +58,7 @@ impl HookWatch {
     pub(super) fn interface_counters(&self, interfaces: &[Interface]) -> [Tally; 2] {
         let named = interfaces
             .iter()
-            .filter_map(|one| Interface::named(&one.name).ok());
+            .filter_map(|one| self.links.named(&one.name).ok());
         let now = sum_counters(&named.collect::<Vec<_>>());
         [now[0].since(self.base[0]), now[1].since(self.base[1])]
     }
