@@ -91,12 +91,13 @@ pub struct Books {
     pub seen: [Tally; 2],
     /// By [`Reason`].
     pub reasons: [Tally; Reason::COUNT],
-    /// Sent to the agent as late or overflow records (they are metered).
+    /// Sent to the agent as late records: their flow was closing. They are metered.
     pub late: Tally,
-    /// Of `late`, what the agent put back into the table.
+    /// Sent to the agent as overflow records: the table was full or an insert refused. They are
+    /// metered, too.
+    pub overflow: Tally,
+    /// Of both, what the agent put back into the table.
     pub settled: Tally,
-    /// Packets that found the table full or an insert refused.
-    pub overflow: u64,
     /// Flows created, also the source of flow ids.
     pub flows: u64,
     /// Payload samples handed over.
@@ -106,6 +107,12 @@ pub struct Books {
 }
 
 impl Books {
+    /// Everything sent to the agent packet by packet.
+    #[must_use]
+    pub fn apart(&self) -> Tally {
+        self.late.plus(self.overflow)
+    }
+
     /// Sum over CPUs.
     #[must_use]
     pub fn sum<'a>(cpus: impl IntoIterator<Item = &'a Books>) -> Books {
@@ -118,7 +125,7 @@ impl Books {
             }
             sum.late = sum.late.plus(books.late);
             sum.settled = sum.settled.plus(books.settled);
-            sum.overflow += books.overflow;
+            sum.overflow = sum.overflow.plus(books.overflow);
             sum.flows += books.flows;
             sum.samples += books.samples;
             sum.samples_lost += books.samples_lost;

@@ -34,6 +34,14 @@ pub struct SampleHeader {
     pub from_opener: u32,
 }
 
+/// The ring, of `rings` (a power of two), that takes the samples of the flow `id`.
+#[inline(always)]
+#[must_use]
+pub fn sample_ring(id: u64, rings: u32) -> u32 {
+    // CPUs count ids up, so that flows go to the rings in turn.
+    id as u32 & rings.wrapping_sub(1)
+}
+
 /// Payload bytes of the constant record sizes; a sample takes the smallest that holds it.
 pub const SAMPLE_SIZES: [usize; 4] = [128, 512, 2048, 4096];
 
@@ -52,17 +60,6 @@ pub const SEED_HEADER: usize = 16;
 /// Seeds per run: what BPF_PROG_TEST_RUN takes of a frame is 3,520 bytes.
 pub const SEEDS_PER_RUN: usize = 14;
 
-/// Why a packet is in a record of its own.
-#[repr(u8)]
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub enum LateKind {
-    /// Its flow was closing.
-    #[default]
-    Closing = 0,
-    /// The table was full.
-    Overflow = 1,
-}
-
 /// One packet that could not be added to an entry. Layout: `repr(C)`, 8-byte aligned.
 #[repr(C)]
 #[cfg_attr(feature = "std", derive(FromBytes, Immutable, IntoBytes, KnownLayout))]
@@ -74,8 +71,8 @@ pub struct Late {
     pub now: u64,
     /// What it stood for on the wire.
     pub wire: Tally,
-    /// Late and overflow packets of this CPU so far, this one included: what a crash swallowed
-    /// shows as a gap.
+    /// Packets of this CPU in this ring so far, this one included: what a crash swallowed shows as a
+    /// gap.
     pub sent: Tally,
     /// Interface.
     pub ifindex: u32,
@@ -91,10 +88,8 @@ pub struct Late {
     pub side: u8,
     /// [`Hook`].
     pub hook: u8,
-    /// [`LateKind`].
-    pub kind: u8,
     /// Always zero.
-    pub reserved: [u8; 4],
+    pub reserved: [u8; 5],
 }
 
 const _: () = assert!(size_of::<SampleHeader>() == 32);

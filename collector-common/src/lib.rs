@@ -24,4 +24,4 @@ pub mod wire;
 
 /// Version of every layout in this crate that the kernel keeps (map keys and values, ring
 /// records). Pinned maps of another version are never reused.
-pub const LAYOUT_VERSION: u32 = 1;
+pub const LAYOUT_VERSION: u32 = 2;

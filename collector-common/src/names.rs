@@ -22,10 +22,15 @@ pub const PROGRAMS: [&str; 5] = [
 
 /// HASH: [`crate::key::FlowKey`] to [`crate::flow::FlowEntry`].
 pub const FLOWS: &str = "FLOWS";
-/// RINGBUF: payload samples ([`crate::event::SampleHeader`] and bytes).
-pub const SAMPLES: &str = "SAMPLES";
-/// RINGBUF: late and overflow packets ([`crate::event::Late`]).
+/// RINGBUF: payload samples ([`crate::event::SampleHeader`] and bytes), each flow's in one of them
+/// ([`crate::event::sample_ring`]). Maps of their own, for those inside another map can be found
+/// again after a crash by CAP_SYS_ADMIN alone.
+pub const SAMPLES: [&str; 4] = ["SAMPLES_0", "SAMPLES_1", "SAMPLES_2", "SAMPLES_3"];
+/// RINGBUF: packets of closing flows ([`crate::event::Late`]).
 pub const LATE: &str = "LATE";
+/// RINGBUF: packets that found the table full ([`crate::event::Late`]). Apart, so that a flood of
+/// flows pushes no packet of a flow that is in the table out of its ring.
+pub const OVERFLOW: &str = "OVERFLOW";
 /// PERCPU_ARRAY of one [`crate::books::Books`].
 pub const BOOKS: &str = "BOOKS";
 /// LPM_TRIE: [`crate::settings::Prefix`] to [`crate::settings::PortSet`].
@@ -42,8 +47,9 @@ pub const SEED: &str = "SEED";
 pub const DESK: &str = "DESK";
 
 /// Every map of the kernel object that the agent and the programs share.
-pub const MAPS: [&str; 10] = [
-    FLOWS, SAMPLES, LATE, BOOKS, EXCLUDED, SWEEP, CLOCK, SCRATCH, SEED, DESK,
+pub const MAPS: [&str; 14] = [
+    FLOWS, SAMPLES[0], SAMPLES[1], SAMPLES[2], SAMPLES[3], LATE, OVERFLOW, BOOKS, EXCLUDED, SWEEP,
+    CLOCK, SCRATCH, SEED, DESK,
 ];
 
 /// Global constants of the object, set before it is loaded (see [`crate::settings`]).
@@ -52,11 +58,13 @@ pub mod globals {
     pub const LINK: &str = "LINK_TYPE";
     /// u32: 1 when payload samples are taken.
     pub const SAMPLING: &str = "SAMPLING";
+    /// u32: how many of [`super::SAMPLES`] are in use, a power of two.
+    pub const SAMPLE_RINGS: &str = "SAMPLE_RINGS";
     /// u32: 1 when [`super::EXCLUDED`] holds a prefix.
     pub const EXCLUDING: &str = "EXCLUDING";
     /// u32: 1 when time is read from [`super::CLOCK`].
     pub const TEST_CLOCK: &str = "TEST_CLOCK";
-    /// u64: how many bytes of unread late records wake the agent.
+    /// u64: how many unread bytes of a ring wake the agent.
     pub const WAKE_BYTES: &str = "WAKE_BYTES";
 }
 

@@ -15,27 +15,31 @@ use crate::{
     wire::Tally,
 };
 
+mod anomaly;
 mod country;
 mod day;
 mod fields;
+mod host;
 mod label;
 mod level;
 mod nickname;
 mod port;
 
+pub use anomaly::{Anomaly, AnomalyKind, AnomalyTraits, Direction};
 pub use country::{Country, Proxy};
 pub use day::{DayCell, Dimension, Distinct, OTHER};
 pub use fields::{
     Confidence, GeoSource, Hour, Invalid, Leg, LegBasis, Method, Outcome, PayloadMode, Period,
-    Start, TimeZone, Transport,
+    Sample, Start, TimeZone, Transport,
 };
+pub use host::HostChanges;
 pub use label::Label;
 pub use level::{Level, bucket};
 pub use nickname::Nickname;
 pub use port::{Port, PortClass};
 
 /// Version of the lines. A change that an old reader would misread raises it.
-pub const SCHEMA_VERSION: u32 = 2;
+pub const SCHEMA_VERSION: u32 = 3;
 
 /// JSON Schema (draft 2020-12) of one line.
 pub const JSON_SCHEMA: &str = include_str!("../schema/records.schema.json");
@@ -58,6 +62,8 @@ pub enum Line {
     Statistics(Statistics),
     /// Of these, one relay's, on a host of several.
     RelayStatistics(RelayStatistics),
+    /// Scans, floods and concentration of one hour and kind.
+    Anomaly(Anomaly),
     /// What was seen and what became of it while the file was written.
     Counters(CountersLine),
     /// Flows of one day, leg and kind; in day files.
@@ -172,6 +178,8 @@ pub struct Traits {
     pub guessed: bool,
     /// How sure the label is.
     pub confidence: Confidence,
+    /// What of the payload was looked at.
+    pub sample: Sample,
     /// Of the opener.
     pub source_country: Country,
     /// Of the other side.
@@ -337,12 +345,17 @@ pub struct Counters {
     pub unsupported: Volume,
     /// Late and overflow packets that a crash swallowed.
     pub lost_in_crash: Volume,
+    /// Flows that were dropped at the start of this version: another one, whose tables it can't
+    /// read, had been killed. What they had counted since their last record is in no file.
+    pub lost_in_upgrade: u64,
     /// Records that were dropped because the disk took nothing and the queue was full.
     pub unwritten: Sum,
     /// Payload samples lost to a full ring: a label may suffer, no count does.
     pub samples_lost: u64,
     /// Payload samples that were not looked at because too many flows were undecided.
     pub samples_shed: u64,
+    /// What happened to the host meanwhile.
+    pub host: HostChanges,
 }
 
 impl Counters {
@@ -378,9 +391,11 @@ impl Counters {
             late_lost: self.late_lost.since(earlier.late_lost),
             unsupported: self.unsupported.since(earlier.unsupported),
             lost_in_crash: self.lost_in_crash.since(earlier.lost_in_crash),
+            lost_in_upgrade: self.lost_in_upgrade.saturating_sub(earlier.lost_in_upgrade),
             unwritten: self.unwritten.since(earlier.unwritten),
             samples_lost: self.samples_lost.saturating_sub(earlier.samples_lost),
             samples_shed: self.samples_shed.saturating_sub(earlier.samples_shed),
+            host: self.host.since(&earlier.host),
         }
     }
 }

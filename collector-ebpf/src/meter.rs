@@ -3,7 +3,7 @@
 use aya_ebpf::helpers::bpf_get_smp_processor_id;
 use collector_common::{
     books::{Books, Hook, Reason},
-    event::{Late, LateKind, SampleHeader},
+    event::{Late, SampleHeader},
     flow::{FlowEntry, Observation, Outcome},
     key::FlowKey,
     packet::{Refusal, protocol},
@@ -54,12 +54,11 @@ fn add<F: Frame>(frame: &F, books: &mut Books, key: &FlowKey, seen: &Observation
         found => found,
     };
     let Some(entry) = found else {
-        books.overflow += 1;
-        return late::send(books, late_record(frame, key, seen), LateKind::Overflow);
+        return late::overflow(books, late_record(frame, key, seen));
     };
     match entry.observe::<Atomic>(seen) {
         Outcome::Counted => sample(frame, books, entry, seen),
-        Outcome::Late => late::send(books, late_record(frame, key, seen), LateKind::Closing),
+        Outcome::Late => late::send(books, late_record(frame, key, seen)),
         Outcome::OtherInterface => books.refuse(Reason::OtherInterface, seen.wire),
     }
 }

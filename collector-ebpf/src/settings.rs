@@ -9,6 +9,8 @@ static LINK_TYPE: u32 = Link::Ethernet as u32;
 #[unsafe(no_mangle)]
 static SAMPLING: u32 = 1;
 #[unsafe(no_mangle)]
+static SAMPLE_RINGS: u32 = 1;
+#[unsafe(no_mangle)]
 static EXCLUDING: u32 = 0;
 #[unsafe(no_mangle)]
 static TEST_CLOCK: u32 = 0;
@@ -34,6 +36,11 @@ pub fn link() -> Link {
 #[inline(always)]
 pub fn sampling() -> bool {
     load(&SAMPLING) != 0
+}
+
+#[inline(always)]
+pub fn sample_rings() -> u32 {
+    load(&SAMPLE_RINGS)
 }
 
 #[inline(always)]

@@ -59,6 +59,7 @@ fn traits(record: &Record, places: &Places, level: Level) -> Traits {
         flow,
         end,
         inspection,
+        sample,
         ..
     } = record;
     let transport = Transport::from_number(flow.key.protocol);
@@ -72,6 +73,7 @@ fn traits(record: &Record, places: &Places, level: Level) -> Traits {
         method: method(inspection.method),
         guessed: inspection.guessed,
         confidence: inspection.confidence,
+        sample: *sample,
         source_country: places.source.country,
         destination_country: places.destination.country,
         source_proxy: places.source.proxy,

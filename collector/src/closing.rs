@@ -16,6 +16,7 @@ use collector_common::{
     wire::Tally,
 };
 
+pub(crate) use seeds::Kind;
 pub use seeds::Seeds;
 
 use crate::record::RecordId;

@@ -4,6 +4,7 @@
 //! `locate` (country, leg) and `anonymize` to the `sink`. To the right of `live` nothing knows
 //! where an event came from, and time is an argument.
 
+pub mod anomalies;
 pub mod anonymize;
 pub mod audit;
 pub mod capture;

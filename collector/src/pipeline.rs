@@ -6,10 +6,14 @@ use collector_common::{event::SampleHeader, expiry::End, flow::Flow, schema::Hea
 use jiff::Timestamp;
 
 use crate::{
+    anomalies::{Detector, Ongoing, Sighting},
     locate::Surroundings,
     record::{Record, RecordId},
     sink::{
-        Moment, Outside, Sink, SinkConfig, SinkError, disk::Disk, entry::Totals, recover::Recovered,
+        Moment, Outside, Sink, SinkConfig, SinkError,
+        disk::Disk,
+        entry::{Lineage, Totals},
+        recover::Recovered,
     },
 };
 
@@ -17,7 +21,7 @@ mod recorder;
 mod samples;
 
 pub use recorder::Recorder;
-pub use samples::SampleLimits;
+pub use samples::{Inspectors, SampleLimits};
 
 /// Looks at records before anything is removed. The meter ships `()`; tests assert exact counts
 /// with their own.
@@ -76,6 +80,7 @@ pub struct Pipeline<T: Tap> {
     sink: Sink,
     recovered: Recovered,
     recorder: Recorder,
+    detector: Detector,
     clock: WallClock,
 }
 
@@ -92,6 +97,7 @@ impl<T: Tap> Pipeline<T> {
             sink,
             recovered,
             recorder: Recorder::new(config.samples, config.surroundings, config.now),
+            detector: Detector::default(),
             clock: config.clock,
         })
     }
@@ -121,6 +127,17 @@ impl<T: Tap> Pipeline<T> {
         self.recorder.set_surroundings(surroundings);
     }
 
+    /// The records that follow are of a pass at `now`, nanoseconds since boot.
+    pub fn advance(&mut self, now: u64) {
+        self.sink.note(&self.detector.advance(now, self.clock));
+    }
+
+    /// Anomalies that go on.
+    #[must_use]
+    pub fn anomalies(&self, now: u64) -> Vec<Ongoing> {
+        self.detector.ongoing(now)
+    }
+
     /// Takes a payload sample; `bytes` may be longer than what was taken.
     pub fn sample(&mut self, header: &SampleHeader, bytes: &[u8]) {
         self.recorder.sample(header, bytes);
@@ -140,7 +157,11 @@ impl<T: Tap> Pipeline<T> {
         let record = self.recorder.record(flow, counts, end);
         self.tap.record(&record);
         let level = self.header().level;
-        let entered = self.recorder.publish(&record, level, self.clock);
+        let places = self.recorder.places(&record);
+        if let Some(sighting) = Sighting::of(&record, &places) {
+            self.detector.see(&sighting);
+        }
+        let entered = (self.recorder).publish(&record, &places, level, self.clock);
         let id = RecordId::of(flow).into();
         self.sink.write(Some(id), entered);
     }
@@ -171,9 +192,20 @@ impl<T: Tap> Pipeline<T> {
     ///
     /// # Errors
     /// As [`Sink::close`].
-    pub fn close(self, now: u64) -> Result<T, SinkError> {
+    pub fn close(mut self, now: u64) -> Result<T, SinkError> {
+        self.sink.note(&self.detector.finish(self.clock));
         self.sink.close(self.clock.utc(now))?;
         Ok(self.tap)
+    }
+
+    /// From now on, records are those of the maps of `lineage`. All that those before held must be
+    /// written and committed.
+    ///
+    /// # Errors
+    /// As [`Sink::rotate`].
+    pub fn go_on_as(&mut self, lineage: Lineage, now: u64) -> Result<(), SinkError> {
+        let now = self.clock.moment(now);
+        self.sink.go_on_as(lineage, &self.recovered, now)
     }
 
     /// What files begin with.
@@ -186,6 +218,12 @@ impl<T: Tap> Pipeline<T> {
     #[must_use]
     pub fn written(&self) -> &Totals {
         self.sink.totals()
+    }
+
+    /// Who inspects the samples, for threads that do so beside this one.
+    #[must_use]
+    pub fn inspectors(&self) -> &Inspectors {
+        self.recorder.inspectors()
     }
 
     /// Samples that were not looked at because too many flows were undecided.

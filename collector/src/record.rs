@@ -1,6 +1,6 @@
 //! A finished flow with all that is known of it, before anything is removed.
 
-use collector_common::{expiry::End, flow::Flow, wire::Tally};
+use collector_common::{expiry::End, flow::Flow, schema::Sample, wire::Tally};
 
 use crate::{inspect::Inspection, sink::entry::SpoolId};
 
@@ -45,4 +45,6 @@ pub struct Record {
     pub end: End,
     /// What its payload said.
     pub inspection: Inspection,
+    /// How much of it was looked at.
+    pub sample: Sample,
 }

@@ -42,10 +42,16 @@ pub struct Settings {
     /// How TC programs are attached: tcx where the kernel has it, else clsact [default: auto]
     #[arg(long, value_enum)]
     tc: Option<TcFlavour>,
-    /// Bytes of the ring of payload samples, a power of two [default: 8388608]
+    /// Bytes of the rings of payload samples together, a power of two; with several CPUs there are
+    /// two or four [default: 8388608]
     #[arg(long, value_name = "BYTES")]
     sample_ring: Option<u32>,
-    /// Bytes of the ring of late and overflow packets, a power of two [default: 4194304]
+    /// What the thread of each of these rings may use of one core to inspect; samples beyond it are
+    /// counted as lost [default: 50]
+    #[arg(long, value_name = "PERCENT")]
+    inspect_share: Option<u8>,
+    /// Bytes of the ring of late packets, and of that of packets which find the table full; a power
+    /// of two [default: 4194304]
     #[arg(long, value_name = "BYTES")]
     late_ring: Option<u32>,
     /// Leave nothing in the kernel that would survive a crash
@@ -121,6 +127,7 @@ impl Settings {
             ingress: flags.ingress.or(self.ingress),
             tc: flags.tc.or(self.tc),
             sample_ring: flags.sample_ring.or(self.sample_ring),
+            inspect_share: flags.inspect_share.or(self.inspect_share),
             late_ring: flags.late_ring.or(self.late_ring),
             no_pin: flags.no_pin || self.no_pin,
             pin_dir: flags.pin_dir.or(self.pin_dir),
@@ -145,6 +152,7 @@ impl Settings {
             tc: self.tc.unwrap_or_default(),
             table_size: self.metering.table_size()?,
             sample_ring: ring("--sample-ring", self.sample_ring, defaults.sample_ring)?,
+            inspect_share: self.inspect_share(defaults.inspect_share)?,
             late_ring: ring("--late-ring", self.late_ring, defaults.late_ring)?,
             sample_payload: self.metering.samples_payload(),
             exclusions: self.metering.exclusions()?,
@@ -220,6 +228,15 @@ impl Settings {
             now,
         };
         Ok((config, sources))
+    }
+
+    fn inspect_share(&self, default: u8) -> anyhow::Result<u8> {
+        let percent = self.inspect_share.unwrap_or(default);
+        ensure!(
+            (1..=100).contains(&percent),
+            "--inspect-share is a percentage of a core, from 1 to 100, not {percent}"
+        );
+        Ok(percent)
     }
 
     /// Where locks and sockets are.
@@ -345,6 +362,7 @@ mod tests {
             exclude = ["192.0.2.1"]
             table-size = 1024
             sample-ring = 65536
+            inspect-share = 25
             late-ring = 65536
             idle-timeout = 1
             half-open-timeout = 1

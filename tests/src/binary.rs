@@ -240,6 +240,14 @@ impl Running {
         self.child.id()
     }
 
+    /// How it ended, if it has.
+    ///
+    /// # Errors
+    /// There is no such process any more.
+    pub fn ended(&mut self) -> Result<Option<ExitStatus>> {
+        Ok(self.child.try_wait()?)
+    }
+
     /// `kill -9`: a crash.
     ///
     /// # Errors
@@ -263,7 +271,7 @@ impl Running {
     ///
     /// # Errors
     /// There is no such process any more.
-    pub fn ended(mut self) -> Result<(ExitStatus, String)> {
+    pub fn end(mut self) -> Result<(ExitStatus, String)> {
         let status = self.child.wait()?;
         Ok((status, self.log()?))
     }

@@ -214,7 +214,7 @@ fn since(now: &Books, before: &Books) -> Books {
     Books {
         late: now.late.since(before.late),
         settled: now.settled.since(before.settled),
-        overflow: now.overflow - before.overflow,
+        overflow: now.overflow.since(before.overflow),
         flows: now.flows - before.flows,
         samples: now.samples - before.samples,
         samples_lost: now.samples_lost - before.samples_lost,

@@ -141,7 +141,7 @@ impl Programs {
             .override_global(globals::LINK, &(link as u32), true)
             .override_global(globals::TEST_CLOCK, &1_u32, true)
             .map_max_entries(names::FLOWS, TABLE)
-            .map_max_entries(names::SAMPLES, RING)
+            .map_max_entries(names::SAMPLES[0], RING)
             .map_max_entries(names::LATE, RING)
             .load_file(object)
             .with_context(|| format!("{} (cargo xtask build)", object.display()))?;
@@ -151,7 +151,9 @@ impl Programs {
             let classifier: &mut SchedClassifier = program(&mut ebpf, name)?.try_into()?;
             classifier.load()?;
         }
-        let samples = ebpf.take_map(names::SAMPLES).context(names::SAMPLES)?;
+        let samples = ebpf
+            .take_map(names::SAMPLES[0])
+            .context(names::SAMPLES[0])?;
         Ok(Self {
             ebpf,
             samples: samples.try_into()?,

@@ -106,7 +106,7 @@ impl Clockwork {
         let cpus = self.map.get(&0, 0)?;
         let late = cpus.iter().map(|cpu| {
             let books = Books::read_from_bytes(cpu.as_bytes()).expect("of this size");
-            books.late.packets
+            books.apart().packets
         });
         let late = late.sum();
         self.readings.push((Instant::now(), late));

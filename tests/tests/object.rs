@@ -8,7 +8,7 @@ use aya::{
     programs::{Program, ProgramInfo, SchedClassifier, Xdp},
 };
 use aya_obj::Object;
-use collector_common::names;
+use collector_common::names::{self, globals};
 use collector_tests::{generator, privileges::root_or_skip};
 
 /// Instructions of one program. Headers are walked in straight code, since Linux 6.1 refuses loops
@@ -99,8 +99,11 @@ fn maps_and_programs_keep_their_budgets_in_the_kernel() {
     }
     let btf = Btf::from_sys_fs().expect("the kernel has BTF");
     let bytes = fs::read(object_file()).expect("`cargo xtask build` makes the kernel object");
+    // The most that there may be: rings that are not in use are left out of the programs.
+    let rings = names::SAMPLES.len() as u32;
     let mut object = EbpfLoader::new()
         .btf(Some(&btf))
+        .override_global(globals::SAMPLE_RINGS, &rings, true)
         .load(&bytes)
         .expect("maps fit in memory");
     let memory: u64 = object

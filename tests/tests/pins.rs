@@ -10,14 +10,13 @@ use std::{
 use anyhow::{Result, ensure};
 use collector_common::names;
 use collector_tests::{
-    binary::{Home, Running, assert_fails},
+    binary::{Home, Running},
     link::VethPair,
     netns::{Namespace, run},
     privileges::root_or_skip,
 };
 use serde_json::Value;
 
-const FAILURE: i32 = 1;
 /// The kernel frees maps and programs behind the back of who lets go of them.
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -48,12 +47,6 @@ impl Place {
     fn start(&self, arguments: &[&str]) -> Result<Running> {
         let all = [&["--iface", "wire"], arguments].concat();
         self.home.start(&self.namespace, &all)
-    }
-
-    fn run(&self, arguments: &[&str]) -> Command {
-        let mut run = self.home.command(&self.namespace, "run");
-        run.args(["--iface", "wire"]).args(arguments);
-        run
     }
 
     fn detach(&self) -> Result<()> {
@@ -209,27 +202,6 @@ fn the_next_agent_takes_over_maps_and_hooks_and_its_clean_stop_leaves_nothing() 
 }
 
 #[test]
-fn pinned_maps_of_another_size_are_refused_and_stay_for_the_agent_they_belong_to() -> Result<()> {
-    if !root_or_skip() {
-        return Ok(());
-    }
-    let place = Place::new()?;
-    let killed = place.start(&["--table-size", "1024"])?;
-    let before = Numbers::held_by(&killed)?;
-    killed.kill()?;
-    let (hooks, pinned) = (before.hooks()?, place.home.pinned());
-    for other in [["--table-size", "2048"], ["--late-ring", "65536"]] {
-        let mut run = place.run(&other);
-        assert_fails(&mut run, FAILURE, &["pinned map", "collector detach"])?;
-    }
-    assert_eq!((before.hooks()?, place.home.pinned()), (hooks, pinned));
-    let running = place.start(&["--table-size", "1024"])?;
-    assert!(running.log()?.contains("took over"));
-    assert!(running.terminate()?.0.success());
-    Ok(())
-}
-
-#[test]
 fn without_pins_a_killed_agent_leaves_nothing() -> Result<()> {
     if !root_or_skip() {
         return Ok(());
@@ -241,20 +213,4 @@ fn without_pins_a_killed_agent_leaves_nothing() -> Result<()> {
     assert_eq!(numbers.hooks()?.len(), 2);
     running.kill()?;
     place.assert_clean(&numbers)
-}
-
-#[test]
-fn without_pins_no_agent_starts_beside_the_pinned_programs_of_a_dead_one() -> Result<()> {
-    if !root_or_skip() {
-        return Ok(());
-    }
-    let place = Place::new()?;
-    let arguments = ["--table-size", "1024"];
-    place.start(&arguments)?.kill()?;
-    let mut run = place.run(&["--no-pin", "--table-size", "1024"]);
-    assert_fails(&mut run, FAILURE, &["dead agent", "collector detach"])?;
-    place.detach()?;
-    let running = place.start(&["--no-pin", "--table-size", "1024"])?;
-    assert!(running.terminate()?.0.success());
-    Ok(())
 }

@@ -80,6 +80,23 @@ pub enum Leg {
     Other,
 }
 
+impl Leg {
+    /// Its name in files.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Exit => "exit",
+            Self::Or => "or",
+            Self::Dir => "dir",
+            Self::Dns => "dns",
+            Self::Inbound => "inbound",
+            Self::Local => "local",
+            Self::Unknown => "unknown",
+            Self::Other => "other",
+        }
+    }
+}
+
 /// How a leg is known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -262,6 +279,22 @@ impl fmt::Display for Period {
             Self::Month => "month",
         })
     }
+}
+
+/// What of a flow's first payload bytes was looked at.
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
+#[serde(rename_all = "snake_case")]
+pub enum Sample {
+    /// All that the meter takes, or as much as the label needed.
+    Whole,
+    /// A part of it went astray before the label was certain: a ring was full, too many flows were
+    /// undecided, or the agent was killed.
+    Lost,
+    /// There was none, or none is taken.
+    #[default]
+    None,
 }
 
 /// What the transport showed.

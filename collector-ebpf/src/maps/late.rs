@@ -1,4 +1,4 @@
-//! Late and overflow packets, one record each.
+//! Late and overflow packets, one record each, in two rings.
 
 use aya_ebpf::{
     bindings::{BPF_RB_AVAIL_DATA, BPF_RB_FORCE_WAKEUP, BPF_RB_NO_WAKEUP},
@@ -7,7 +7,8 @@ use aya_ebpf::{
 };
 use collector_common::{
     books::{Books, Reason},
-    event::{Late, LateKind},
+    event::Late,
+    wire::Tally,
 };
 
 use crate::settings;
@@ -15,22 +16,36 @@ use crate::settings;
 #[map]
 static LATE: RingBuf = RingBuf::with_byte_size(1 << 22, 0);
 
-/// Hands the packet to the agent, or counts it as lost where the ring is full.
+#[map]
+static OVERFLOW: RingBuf = RingBuf::with_byte_size(1 << 22, 0);
+
+/// The flow is closing.
 #[inline(always)]
-pub fn send(books: &mut Books, mut record: Late, kind: LateKind) {
-    let Some(mut room) = LATE.reserve::<Late>(0) else {
-        let reason = match kind {
-            LateKind::Closing => Reason::LateLost,
-            LateKind::Overflow => Reason::OverflowLost,
-        };
-        books.refuse(reason, record.wire);
-        return;
+pub fn send(books: &mut Books, record: Late) {
+    if !write(&LATE, &mut books.late, record) {
+        books.refuse(Reason::LateLost, record.wire);
+    }
+}
+
+/// The table is full.
+#[inline(always)]
+pub fn overflow(books: &mut Books, record: Late) {
+    if !write(&OVERFLOW, &mut books.overflow, record) {
+        books.refuse(Reason::OverflowLost, record.wire);
+    }
+}
+
+/// Hands the packet to the agent; false where the ring is full.
+#[inline(always)]
+fn write(ring: &RingBuf, sent: &mut Tally, mut record: Late) -> bool {
+    let Some(mut room) = ring.reserve::<Late>(0) else {
+        return false;
     };
-    books.late.add(record.wire);
-    record.sent = books.late;
-    record.kind = kind as u8;
+    sent.add(record.wire);
+    record.sent = *sent;
     room.write(record);
-    room.submit(wake(&LATE).into());
+    room.submit(wake(ring).into());
+    true
 }
 
 /// The agent polls; a ring that fills up wakes it once, when it passes the mark: a wake-up for each

@@ -3,14 +3,34 @@
 use aya_ebpf::{macros::map, maps::RingBuf};
 use collector_common::{
     books::Books,
-    event::{SAMPLE_SIZES, Sample, SampleHeader},
+    event::{SAMPLE_SIZES, Sample, SampleHeader, sample_ring},
 };
 
 use super::late::wake;
-use crate::frame::Frame;
+use crate::{frame::Frame, settings};
 
 #[map]
-static SAMPLES: RingBuf = RingBuf::with_byte_size(1 << 23, 0);
+static SAMPLES_0: RingBuf = RingBuf::with_byte_size(1 << 23, 0);
+#[map]
+static SAMPLES_1: RingBuf = RingBuf::with_byte_size(UNUSED, 0);
+#[map]
+static SAMPLES_2: RingBuf = RingBuf::with_byte_size(UNUSED, 0);
+#[map]
+static SAMPLES_3: RingBuf = RingBuf::with_byte_size(UNUSED, 0);
+
+/// A page: no ring is smaller.
+const UNUSED: u32 = 4096;
+
+/// The flow's.
+#[inline(always)]
+fn ring(id: u64) -> &'static RingBuf {
+    match sample_ring(id, settings::sample_rings()) {
+        0 => &SAMPLES_0,
+        1 => &SAMPLES_1,
+        2 => &SAMPLES_2,
+        _ => &SAMPLES_3,
+    }
+}
 
 /// Copies `header.taken` bytes from `offset` on; what the ring can't take is counted.
 #[inline(always)]
@@ -34,7 +54,8 @@ pub fn send<F: Frame>(books: &mut Books, frame: &F, offset: u32, header: &Sample
 
 #[inline(always)]
 fn fill<F: Frame, const N: usize>(frame: &F, offset: u32, header: &SampleHeader) -> bool {
-    let Some(mut room) = SAMPLES.reserve::<Sample<N>>(0) else {
+    let ring = ring(header.id);
+    let Some(mut room) = ring.reserve::<Sample<N>>(0) else {
         return false;
     };
     let sample = room.as_mut_ptr();
@@ -47,7 +68,7 @@ fn fill<F: Frame, const N: usize>(frame: &F, offset: u32, header: &SampleHeader)
         frame.copy(offset, (&raw mut (*sample).bytes).cast(), len)
     };
     if copied {
-        room.submit(wake(&SAMPLES).into());
+        room.submit(wake(ring).into());
     } else {
         room.discard(0);
     }

@@ -17,13 +17,14 @@ const TYPE: &str = "type";
 const OPTIONAL: &str = "country";
 
 /// A line of each type, with every field that it may have.
-const SAMPLES: [&str; 8] = [
-    r#"{"type":"header","schema":2,"node":"relay","time_zone":"UTC","level":"coarse","k":20,"dp":null,"geo":null,"relays":[],"exclusions":0,"payload":"none","meter":"1.0.0"}"#,
-    r#"{"type":"flow","start":"2026-11-22T15:00:00Z","leg":"exit","leg_basis":"port","transport":"tcp","ip_version":4,"label":"TLS","category":"Web","method":"dpi","guessed":false,"confidence":"certain","source_country":"ZZ","destination_country":"ZZ","source_proxy":null,"destination_proxy":null,"destination_port":443,"user_agent":null,"content_type":null,"end":"finished","outcome":"answered","failed":false,"opener_basis":"syn","packets":16,"bytes":1024,"duration_ms":0}"#,
+const SAMPLES: [&str; 9] = [
+    r#"{"type":"header","schema":3,"node":"relay","time_zone":"UTC","level":"coarse","k":20,"dp":null,"geo":null,"relays":[],"exclusions":0,"payload":"none","meter":"1.0.0"}"#,
+    r#"{"type":"flow","start":"2026-11-22T15:00:00Z","leg":"exit","leg_basis":"port","transport":"tcp","ip_version":4,"label":"TLS","category":"Web","method":"dpi","guessed":false,"confidence":"certain","sample":"whole","source_country":"ZZ","destination_country":"ZZ","source_proxy":null,"destination_proxy":null,"destination_port":443,"user_agent":null,"content_type":null,"end":"finished","outcome":"answered","failed":false,"opener_basis":"syn","packets":16,"bytes":1024,"duration_ms":0}"#,
     r#"{"type":"failed","hour":"2026-11-22T15:00:00Z","leg":"exit","transport":"tcp","outcome":"refused","port_class":"registered","flows":20,"packets":40,"bytes":2400}"#,
     r#"{"type":"statistics","hour":"2026-11-22T15:00:00Z","leg":"exit","all":{"flows":20,"packets":0,"bytes":0},"failed":{"flows":0,"packets":0,"bytes":0},"answered":{"flows":0,"packets":0,"bytes":0},"refused":{"flows":0,"packets":0,"bytes":0},"no_answer":{"flows":0,"packets":0,"bytes":0},"guessed":0,"duration_ms":0,"mean_duration_ms":0,"source_countries":1,"destination_countries":1}"#,
     r#"{"type":"relay_statistics","relay":"relay","hour":"2026-11-22T15:00:00Z","leg":"exit","all":{"flows":20,"packets":0,"bytes":0},"failed":{"flows":0,"packets":0,"bytes":0},"answered":{"flows":0,"packets":0,"bytes":0},"refused":{"flows":0,"packets":0,"bytes":0},"no_answer":{"flows":0,"packets":0,"bytes":0},"guessed":0,"duration_ms":0,"mean_duration_ms":0,"source_countries":1,"destination_countries":1}"#,
-    r#"{"type":"counters","since":"2026-11-22T15:00:00Z","until":"2026-11-22T15:00:00Z","seen":{"packets":0,"bytes":0},"not_ip":{"packets":0,"bytes":0},"malformed":{"packets":0,"bytes":0},"later_fragment":{"packets":0,"bytes":0},"excluded":{"packets":0,"bytes":0},"other_interface":{"packets":0,"bytes":0},"overflow_lost":{"packets":0,"bytes":0},"late_lost":{"packets":0,"bytes":0},"unsupported":{"packets":0,"bytes":0},"lost_in_crash":{"packets":0,"bytes":0},"unwritten":{"flows":0,"packets":0,"bytes":0},"samples_lost":0,"samples_shed":0}"#,
+    r#"{"type":"anomaly","hour":"2026-11-22T15:00:00Z","leg":"exit","kind":"port_scan","direction":"out","port_class":"registered","starts":1,"flows":1000,"packets":1000}"#,
+    r#"{"type":"counters","since":"2026-11-22T15:00:00Z","until":"2026-11-22T15:00:00Z","seen":{"packets":0,"bytes":0},"not_ip":{"packets":0,"bytes":0},"malformed":{"packets":0,"bytes":0},"later_fragment":{"packets":0,"bytes":0},"excluded":{"packets":0,"bytes":0},"other_interface":{"packets":0,"bytes":0},"overflow_lost":{"packets":0,"bytes":0},"late_lost":{"packets":0,"bytes":0},"unsupported":{"packets":0,"bytes":0},"lost_in_crash":{"packets":0,"bytes":0},"lost_in_upgrade":0,"unwritten":{"flows":0,"packets":0,"bytes":0},"samples_lost":0,"samples_shed":0,"host":{"link_down":0,"renamed":0,"mtu":0,"offloads":0,"hook_gone":0,"clock_steps":0,"suspends":0}}"#,
     r#"{"type":"day","day":"2026-11-22","leg":"exit","by":"port_country","key":"443","country":"DE","flows":20,"failed":0,"packets":40,"bytes":2400,"duration_ms":0}"#,
     r#"{"type":"distinct","day":"2026-11-22","leg":"exit","by":"label","values":1,"at_least":20}"#,
 ];
@@ -43,6 +44,7 @@ pub(super) fn kind(line: &Line) -> &'static str {
         Line::Failed(_) => "failed",
         Line::Statistics(_) => "statistics",
         Line::RelayStatistics(_) => "relay_statistics",
+        Line::Anomaly(_) => "anomaly",
         Line::Counters(_) => "counters",
         Line::Day(_) => "day",
         Line::Distinct(_) => "distinct",

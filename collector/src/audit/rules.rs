@@ -41,6 +41,9 @@ impl Rules {
                 self.enough(rest, sums, found);
             }
             Line::RelayStatistics(sums) => self.enough(false, &sums.statistics, found),
+            Line::Anomaly(anomaly) => {
+                found.unless(anomaly.flows >= self.k, "flows", What::TooFew);
+            }
             Line::Day(cell) => self.day(cell, found),
             Line::Distinct(distinct) => self.distinct(distinct, found),
         }

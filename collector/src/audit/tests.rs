@@ -8,16 +8,18 @@ const K: usize = 20;
 
 fn header(level: Level) -> String {
     format!(
-        r#"{{"type":"header","schema":2,"node":"relay","time_zone":"UTC","level":"{}","k":{},"dp":null,"geo":null,"relays":[],"exclusions":0,"payload":"sample","meter":"1.2.3"}}"#,
+        r#"{{"type":"header","schema":3,"node":"relay","time_zone":"UTC","level":"{}","k":{},"dp":null,"geo":null,"relays":[],"exclusions":0,"payload":"sample","meter":"1.2.3"}}"#,
         level.as_str(),
         level.k(),
     )
 }
 
-const FLOW: &str = r#"{"type":"flow","start":"2026-11-22T15:00:00Z","leg":"exit","leg_basis":"port","transport":"tcp","ip_version":4,"label":"HTTP.Google","category":"Web","method":"host","guessed":false,"confidence":"certain","source_country":"ZZ","destination_country":"US","source_proxy":null,"destination_proxy":"anycast","destination_port":80,"user_agent":"Chrome","content_type":"text/html","end":"finished","outcome":"answered","failed":false,"opener_basis":"syn","packets":16,"bytes":4096,"duration_ms":0}"#;
+const FLOW: &str = r#"{"type":"flow","start":"2026-11-22T15:00:00Z","leg":"exit","leg_basis":"port","transport":"tcp","ip_version":4,"label":"HTTP.Google","category":"Web","method":"host","guessed":false,"confidence":"certain","sample":"whole","source_country":"ZZ","destination_country":"US","source_proxy":null,"destination_proxy":"anycast","destination_port":80,"user_agent":"Chrome","content_type":"text/html","end":"finished","outcome":"answered","failed":false,"opener_basis":"syn","packets":16,"bytes":4096,"duration_ms":0}"#;
 const CELL: &str = r#"{"type":"day","day":"2026-11-22","leg":"exit","by":"all","key":"all","flows":24,"failed":0,"packets":48,"bytes":4096,"duration_ms":7}"#;
 const STATISTICS: &str = r#"{"type":"statistics","hour":"2026-11-22T15:00:00Z","leg":"exit","all":{"flows":20,"packets":320,"bytes":81920},"failed":{"flows":0,"packets":0,"bytes":0},"answered":{"flows":20,"packets":320,"bytes":81920},"refused":{"flows":0,"packets":0,"bytes":0},"no_answer":{"flows":0,"packets":0,"bytes":0},"guessed":0,"duration_ms":0,"mean_duration_ms":0,"source_countries":1,"destination_countries":1}"#;
 const FAILED: &str = r#"{"type":"failed","hour":"2026-11-22T15:00:00Z","leg":"exit","transport":"tcp","outcome":"refused","port_class":"registered","flows":20,"packets":40,"bytes":2400}"#;
+
+const ANOMALY: &str = r#"{"type":"anomaly","hour":"2026-11-22T15:00:00Z","leg":"exit","kind":"port_scan","direction":"out","port_class":null,"starts":0,"flows":1000,"packets":1000}"#;
 
 /// A file of these lines behind a header.
 fn file(level: Level, lines: &[&str]) -> String {
@@ -83,7 +85,7 @@ fn lines_as_a_meter_writes_them_pass_and_are_counted() {
     assert!(audited.is_clean());
     assert_eq!(audited.lines, 23);
     // Of the header, the flows, the failed, the statistics.
-    assert_eq!(audited.fields, 12 + 20 * 25 + 9 + 28);
+    assert_eq!(audited.fields, 12 + 20 * 26 + 9 + 28);
     let kinds: Vec<_> = audited.kinds.into_iter().collect();
     let coarse = |kind| (Level::Coarse, kind);
     assert_eq!(
@@ -94,6 +96,18 @@ fn lines_as_a_meter_writes_them_pass_and_are_counted() {
             (coarse("header"), 1),
             (coarse("statistics"), 1)
         ]
+    );
+}
+
+#[test]
+fn an_anomaly_of_too_few_flows_is_a_fault_and_so_is_any_where_days_alone_are_told() {
+    assert_clean(&file(Level::Coarse, &[ANOMALY]));
+    let few = with(ANOMALY, "flows", "19");
+    assert_fault(&file(Level::Thesis, &[&few]), "flows", What::TooFew);
+    assert_fault(
+        &file(Level::Aggregate, &[ANOMALY]),
+        "type",
+        What::NotAtLevel,
     );
 }
 

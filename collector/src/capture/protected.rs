@@ -1,9 +1,10 @@
 //! The protected output of a replay: the records and the sink of the live meter.
 
-use collector_common::schema::{Counters, Level};
+use collector_common::schema::{Anomaly, Counters, Level};
 
 use super::replay::{Form, Formed, Output};
 use crate::{
+    anomalies::{Detector, Sighting, WINDOW},
     pipeline::{Recorder, WallClock},
     record::Record,
     sink::{Outside, Sink, SinkConfig, disk::LocalDisk, entry::Entered},
@@ -16,11 +17,22 @@ const WAITING: usize = 4 << 20;
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Publish(pub Level);
 
-impl Form for Publish {
-    type Item = Entered;
+/// A record as it leaves a shard.
+#[derive(Debug)]
+pub struct Published {
+    entered: Entered,
+    sighting: Option<Sighting>,
+}
 
-    fn form(&self, recorder: &mut Recorder, record: Record) -> Entered {
-        recorder.publish(&record, self.0, WallClock::default())
+impl Form for Publish {
+    type Item = Published;
+
+    fn form(&self, recorder: &mut Recorder, record: Record) -> Published {
+        let places = recorder.places(&record);
+        Published {
+            entered: recorder.publish(&record, &places, self.0, WallClock::default()),
+            sighting: Sighting::of(&record, &places),
+        }
     }
 }
 
@@ -28,6 +40,9 @@ impl Form for Publish {
 pub struct Protected {
     config: Option<SinkConfig>,
     sink: Option<Sink>,
+    detector: Detector,
+    /// With their times: shards come one after the other, time goes on in each.
+    sightings: Vec<(u64, Sighting)>,
     clock: WallClock,
     /// Nanoseconds since the Unix epoch.
     now: u64,
@@ -40,6 +55,8 @@ impl Protected {
         Self {
             config: Some(config),
             sink: None,
+            detector: Detector::default(),
+            sightings: Vec::new(),
             clock: WallClock::default(),
             now: 0,
         }
@@ -49,15 +66,31 @@ impl Protected {
     ///
     /// # Errors
     /// As [`Sink::close`].
-    pub fn close(self, counters: Counters) -> anyhow::Result<()> {
+    pub fn close(mut self, counters: Counters) -> anyhow::Result<()> {
         let Some(mut sink) = self.sink else {
             return Ok(());
         };
+        sink.note(&self.detector.finish(self.clock));
         sink.commit(Outside {
             counters,
             ..Outside::default()
         })?;
         Ok(sink.close(self.clock.utc(self.now))?)
+    }
+
+    /// Hands what waits to the detector, window after window.
+    fn detect(&mut self, now: u64) {
+        // Stable, so that each shard's order stays.
+        self.sightings.sort_by_key(|(at, _)| at / WINDOW);
+        let mut found: Vec<Anomaly> = Vec::new();
+        for (at, sighting) in self.sightings.drain(..) {
+            found.extend(self.detector.advance(at, self.clock));
+            self.detector.see(&sighting);
+        }
+        found.extend(self.detector.advance(now, self.clock));
+        if let Some(sink) = &mut self.sink {
+            sink.note(&found);
+        }
     }
 
     /// Closes a file that is old or large enough, with what waits for it.
@@ -76,7 +109,7 @@ impl Protected {
     }
 }
 
-impl Output<Entered> for Protected {
+impl Output<Published> for Protected {
     fn begin(&mut self, now: u64) -> anyhow::Result<()> {
         let Some(config) = self.config.take() else {
             return Ok(());
@@ -94,12 +127,15 @@ impl Output<Entered> for Protected {
         Ok(())
     }
 
-    fn write(&mut self, formed: Formed<Entered>) -> anyhow::Result<()> {
+    fn write(&mut self, formed: Formed<Published>) -> anyhow::Result<()> {
         let Some(sink) = &mut self.sink else {
             return Ok(());
         };
+        let Published { entered, sighting } = formed.item;
+        self.sightings
+            .extend(sighting.map(|sighting| (formed.at, sighting)));
         // Nobody goes on where a replay stops: its ids need not be known.
-        sink.write(None, formed.item);
+        sink.write(None, entered);
         if sink.queued() >= WAITING {
             sink.commit(Outside::default())?;
             self.rotate()?;
@@ -109,6 +145,7 @@ impl Output<Entered> for Protected {
 
     fn advance(&mut self, now: u64) -> anyhow::Result<()> {
         self.now = now;
+        self.detect(now);
         self.rotate()
     }
 }

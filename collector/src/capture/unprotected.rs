@@ -7,7 +7,7 @@ use std::{borrow::Cow, io::Write, path::Path};
 use collector_common::{
     expiry::End,
     flow::OpenerBasis,
-    schema::{Confidence, Country, Label, Leg, LegBasis, Method, Outcome, Sum, Transport},
+    schema::{Confidence, Country, Label, Leg, LegBasis, Method, Outcome, Sample, Sum, Transport},
     wire::Tally,
 };
 use jiff::Timestamp;
@@ -57,6 +57,8 @@ pub struct Unprotected<'a> {
     pub method: Method,
     /// How sure it is.
     pub confidence: Confidence,
+    /// What of the payload was looked at.
+    pub sample: Sample,
     /// The first request's, as it was sent.
     pub user_agent: Option<Cow<'a, str>>,
     /// Media type of the response, lower case, without parameters.
@@ -111,6 +113,7 @@ impl<'a> Unprotected<'a> {
             counts: [forth, back],
             end,
             inspection,
+            sample,
         } = record;
         let count = forth.plus(*back);
         let agent = inspection.user_agent.as_ref();
@@ -130,6 +133,7 @@ impl<'a> Unprotected<'a> {
             guessed: inspection.guessed,
             method: anonymize::method(inspection.method),
             confidence: inspection.confidence,
+            sample: *sample,
             user_agent: agent.map(|agent| printable(agent.reveal())),
             content_type: inspection.content_type.as_deref().map(printable),
             first: microseconds(clock.utc(flow.entry.since)),

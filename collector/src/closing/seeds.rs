@@ -13,6 +13,9 @@ use hashbrown::HashMap;
 /// Flows held between two ticks. Past it packets wait in the ring, and where that is full they
 /// are counted as lost: a flood takes no more memory than this.
 const CAPACITY: usize = 1 << 18;
+/// Packets of a full table that are taken between two settlings; what comes beyond waits in its ring
+/// and is counted as lost where that is full. So a flood of flows costs the agent no more than this.
+const OVERFLOW: usize = 1 << 16;
 
 /// Seeds of flows, by key and interface.
 pub struct Seeds {
@@ -22,13 +25,24 @@ pub struct Seeds {
     met: u64,
     /// Flows that ended while they were seeds.
     finished: Vec<Flow>,
-    /// By CPU: late packets sent before the first record that this agent read, or since.
-    sent: HashMap<u32, SentByCpu>,
+    /// Overflow packets that may come until the next settling.
+    overflow: usize,
+    /// What that is set to.
+    bound: usize,
+    /// Of late and of overflow packets, what earlier agents read.
+    before: [Before; 2],
 }
 
-#[derive(Clone, Copy)]
-struct SentByCpu {
-    before_first: Tally,
+/// By CPU: packets that were sent to a ring before the first that this agent read.
+type Before = HashMap<u32, Tally>;
+
+/// A ring of packets.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Kind {
+    /// Of closing flows.
+    Late,
+    /// That found the table full.
+    Overflow,
 }
 
 impl Default for Seeds {
@@ -46,7 +60,9 @@ impl Seeds {
             flows: HashMap::new(),
             met: 0,
             finished: Vec::new(),
-            sent: HashMap::new(),
+            overflow: OVERFLOW,
+            bound: OVERFLOW,
+            before: Default::default(),
         }
     }
 
@@ -55,16 +71,29 @@ impl Seeds {
         self.flows.len() + self.finished.len() < self.capacity
     }
 
+    /// How many overflow packets may come.
+    pub(crate) fn room_for_overflow(&self) -> usize {
+        if self.has_room() { self.overflow } else { 0 }
+    }
+
+    /// From now on, as many overflow packets may come as there is room for: nothing else is to be
+    /// done. True again: a bound holds.
+    pub(crate) fn bound_overflow(&mut self, bounded: bool) {
+        self.bound = if bounded { OVERFLOW } else { self.capacity };
+        self.overflow = self.bound;
+    }
+
     /// Nothing waits.
     pub(crate) fn is_empty(&self) -> bool {
         self.flows.is_empty() && self.finished.is_empty()
     }
 
     /// Adds one packet that the kernel handed over.
-    pub(crate) fn add(&mut self, late: &Late) {
-        self.sent.entry(late.cpu).or_insert(SentByCpu {
-            before_first: late.sent.since(late.wire),
-        });
+    pub(crate) fn add(&mut self, late: &Late, kind: Kind) {
+        let before = late.sent.since(late.wire);
+        self.before[kind as usize].entry(late.cpu).or_insert(before);
+        let one = usize::from(matches!(kind, Kind::Overflow));
+        self.overflow = self.overflow.saturating_sub(one);
         self.add_seen(&late.key, &late.observation(), late.user);
     }
 
@@ -104,6 +133,7 @@ impl Seeds {
     /// Everything that waits, in the order in which it came: what goes back into the table, and
     /// what is to be written as it is.
     pub(crate) fn take(&mut self) -> (Vec<Flow>, Vec<Flow>) {
+        self.overflow = self.bound;
         // The table goes with them: emptied, it would keep their keys in memory.
         let next = HashMap::with_capacity(self.flows.len());
         let mut open: Vec<_> = std::mem::replace(&mut self.flows, next)
@@ -120,10 +150,11 @@ impl Seeds {
         self.flows.insert(place, flow.entry);
     }
 
-    /// What earlier agents read from the ring of `cpu`: everything before the first record that
-    /// this one read, or `sent` where it has read none.
-    pub(crate) fn read_before(&self, cpu: u32, sent: Tally) -> Tally {
-        self.sent.get(&cpu).map_or(sent, |seen| seen.before_first)
+    /// What earlier agents read of what `cpu` sent to a ring: everything before the first record
+    /// that this one read, or all that was `sent` where it has read none.
+    pub(crate) fn read_before(&self, kind: Kind, cpu: u32, sent: Tally) -> Tally {
+        let before = self.before[kind as usize].get(&cpu);
+        before.copied().unwrap_or(sent)
     }
 }
 
@@ -160,8 +191,8 @@ mod tests {
     #[test]
     fn packets_of_one_flow_make_one_seed() {
         let mut seeds = Seeds::default();
-        seeds.add(&late(tcp::ACK, 1));
-        seeds.add(&late(tcp::ACK, 2));
+        seeds.add(&late(tcp::ACK, 1), Kind::Late);
+        seeds.add(&late(tcp::ACK, 2), Kind::Late);
         let (open, finished) = seeds.take();
         assert_eq!((open.len(), finished.len()), (1, 0));
         assert_eq!(
@@ -177,7 +208,7 @@ mod tests {
     fn a_syn_behind_an_end_starts_another_seed() {
         let mut seeds = Seeds::default();
         for flags in [tcp::ACK, tcp::RST, tcp::SYN, tcp::ACK] {
-            seeds.add(&late(flags, 1));
+            seeds.add(&late(flags, 1), Kind::Late);
         }
         let (open, finished) = seeds.take();
         assert_eq!(finished[0].entry.total().packets, 2);
@@ -191,7 +222,7 @@ mod tests {
         for number in 0..CAPACITY {
             assert!(seeds.has_room());
             packet.key.port = [number as u16, (number >> 16) as u16];
-            seeds.add(&packet);
+            seeds.add(&packet, Kind::Late);
         }
         assert!(!seeds.has_room());
         assert_eq!(seeds.take().0.len(), CAPACITY);
@@ -201,13 +232,13 @@ mod tests {
     #[test]
     fn a_closing_flow_takes_its_stragglers_but_not_the_next_flows_syn() {
         let mut seeds = Seeds::default();
-        seeds.add(&late(tcp::ACK, 1));
+        seeds.add(&late(tcp::ACK, 1), Kind::Late);
         let flow = Flow {
             key: late(0, 0).key,
             entry: FlowEntry::default(),
         };
         assert_eq!(seeds.take_rest_of(&flow).unwrap().total().packets, 1);
-        seeds.add(&late(tcp::SYN, 2));
+        seeds.add(&late(tcp::SYN, 2), Kind::Late);
         assert!(seeds.take_rest_of(&flow).is_none());
     }
 
@@ -218,15 +249,39 @@ mod tests {
             packets: 9,
             bytes: 540,
         };
-        assert_eq!(seeds.read_before(0, sent), sent);
-        seeds.add(&late(tcp::ACK, 7));
-        seeds.add(&late(tcp::ACK, 8));
+        assert_eq!(seeds.read_before(Kind::Late, 0, sent), sent);
+        seeds.add(&late(tcp::ACK, 7), Kind::Late);
+        seeds.add(&late(tcp::ACK, 8), Kind::Late);
         assert_eq!(
-            seeds.read_before(0, sent),
+            seeds.read_before(Kind::Late, 0, sent),
             Tally {
                 packets: 6,
                 bytes: 360
             }
         );
+    }
+
+    #[test]
+    fn a_flood_beyond_the_table_is_taken_up_to_a_bound_and_leaves_room_for_late_packets() {
+        let mut seeds = Seeds::default();
+        let mut packet = late(tcp::SYN, 1);
+        for number in 0..OVERFLOW {
+            assert!(seeds.room_for_overflow() > 0);
+            packet.key.port = [number as u16, (number >> 16) as u16];
+            seeds.add(&packet, Kind::Overflow);
+        }
+        assert_eq!(seeds.room_for_overflow(), 0);
+        assert!(seeds.has_room());
+        seeds.take();
+        assert_eq!(seeds.room_for_overflow(), OVERFLOW);
+    }
+
+    #[test]
+    fn late_and_overflow_packets_are_held_to_account_apart() {
+        let mut seeds = Seeds::default();
+        seeds.add(&late(tcp::ACK, 7), Kind::Late);
+        seeds.add(&late(tcp::ACK, 3), Kind::Overflow);
+        let read = |kind| seeds.read_before(kind, 0, Tally::default()).packets;
+        assert_eq!((read(Kind::Late), read(Kind::Overflow)), (6, 2));
     }
 }

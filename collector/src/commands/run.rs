@@ -153,7 +153,7 @@ fn judge(summary: &Summary) -> anyhow::Result<()> {
         "the books do not hold by {} packets: please report this with the counters above",
         summary.balance.difference
     );
-    Ok(())
+    summary.ended.clone().map_or(Ok(()), |why| Err(why.into()))
 }
 
 #[cfg(test)]
@@ -161,7 +161,7 @@ mod tests {
     use collector_common::{books::Books, wire::Tally};
 
     use super::*;
-    use crate::live::Balance;
+    use crate::live::{Balance, Ended};
 
     fn summary() -> Summary {
         Summary {
@@ -171,11 +171,12 @@ mod tests {
             flows: 0,
             lost_in_crash: Tally::default(),
             balance: Balance::default(),
+            ended: None,
         }
     }
 
     #[test]
-    fn a_stop_is_a_success_only_with_everything_written_and_the_books_in_balance() {
+    fn a_stop_is_a_success_only_when_asked_for_with_everything_written_and_the_books_in_balance() {
         assert!(judge(&summary()).is_ok());
         let mut lost = summary();
         lost.unwritten.packets = 3;
@@ -183,5 +184,9 @@ mod tests {
         let mut unbalanced = summary();
         unbalanced.balance.difference = 1;
         assert!(judge(&unbalanced).is_err());
+        let mut ended = summary();
+        let interface = "wire".to_owned();
+        ended.ended = Some(Ended::Gone { interface });
+        assert!(judge(&ended).unwrap_err().to_string().contains("wire"));
     }
 }

@@ -2,6 +2,8 @@
 
 use std::{fmt::Write, process::ExitCode};
 
+use collector_common::schema::HostChanges;
+
 use super::{finished, print};
 use crate::{
     cli,
@@ -107,9 +109,22 @@ fn table(status: &Status) -> Result<String, std::fmt::Error> {
     )?;
     writeln!(
         out,
-        "payload samples {}, lost {}",
-        status.samples, status.samples_lost
+        "payload samples {}, lost {}, not looked at {}",
+        status.samples, status.samples_lost, status.samples_shed
     )?;
+    for anomaly in &status.anomalies {
+        writeln!(
+            out,
+            "{}: {} going on for {} s; {} flows, {} packets in the last minute",
+            anomaly.traits, anomaly.number, anomaly.seconds, anomaly.flows, anomaly.packets
+        )?;
+    }
+    if status.lost_in_upgrade > 0 {
+        writeln!(out, "lost in an upgrade: {} flows", status.lost_in_upgrade)?;
+    }
+    if let Some(changes) = changes_line(&status.host) {
+        writeln!(out, "{changes}")?;
+    }
     let balance = status.balance;
     if balance.holds() {
         writeln!(out, "books hold: {} packets metered", balance.metered)?;
@@ -121,6 +136,24 @@ fn table(status: &Status) -> Result<String, std::fmt::Error> {
         )?;
     }
     Ok(out)
+}
+
+/// What happened to the host; `None`: nothing did.
+fn changes_line(host: &HostChanges) -> Option<String> {
+    let kinds = [
+        (host.link_down, "link down"),
+        (host.renamed, "renamed"),
+        (host.mtu, "MTU changed"),
+        (host.offloads, "offloads changed"),
+        (host.hook_gone, "hook gone"),
+        (host.clock_steps, "clock set"),
+        (host.suspends, "suspended"),
+    ];
+    let happened = kinds.iter().filter(|(times, _)| *times > 0);
+    let words: Vec<_> = happened
+        .map(|(times, kind)| format!("{kind} {times}"))
+        .collect();
+    (!words.is_empty()).then(|| format!("host: {}", words.join(", ")))
 }
 
 fn consensus_line(status: &ConsensusStatus) -> String {

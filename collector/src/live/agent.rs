@@ -6,15 +6,15 @@ mod preflight;
 mod table;
 mod watch;
 
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::OwnedFd;
 
 use anyhow::Context;
 use aya::programs::TestRunOptions;
 use collector_common::{books::Books, schema::Counters, wire::Tally};
 use jiff::Timestamp;
-use preflight::{refuse_old_kernel, refuse_pins};
+use preflight::refuse_old_kernel;
 use tracing::info;
-use watch::{Fullness, HookWatch, report_recovery};
+use watch::{Fullness, HookWatch, found_full, report_recovery};
 
 pub use attached::Attached;
 
@@ -22,15 +22,18 @@ use super::{
     Options,
     attach::{self, Attachment},
     conservation::{Amount, Balance, ConsensusStatus, Status, Taken, by_hook, by_reason},
-    interface::{Interface, Links, refuse_stacked},
+    drains::Drains,
+    host::{Clocks, Ended, HostWatch},
+    interface::{Interface, refuse_stacked},
     kernel::{Kernel, pin_folder},
+    leftover::{Leftover, Leftovers, Opened},
     pins::{Lock, OpenPins, PinFolder},
     surroundings::Lookout,
     sys,
 };
 use crate::{
     anonymize::promise::promise,
-    closing::{Closer, Seeds},
+    closing::{Closer, Kind, Seeds},
     locate::leg,
     pipeline::{Pipeline, PipelineConfig, Tap, WallClock},
     rights::{NeedsRights, Rights, files},
@@ -41,13 +44,19 @@ use crate::{
 pub struct Agent<T: Tap> {
     kernel: Kernel,
     hooks: Vec<Attachment>,
+    /// Without them the agent empties the rings alone.
+    drains: Option<Drains>,
     pipeline: Pipeline<T>,
     closer: Closer,
-    interfaces: Vec<Interface>,
+    host: HostWatch,
+    /// Why it can't go on.
+    ended: Option<Ended>,
     options: Options,
     pins: Option<OpenPins>,
     rights: Rights,
     lost_in_crash: Tally,
+    /// Flows of maps of another version.
+    lost_in_upgrade: u64,
     /// The kernel's, of the last tick, as records' files tell them.
     counters: Counters,
     /// The disk takes nothing at the moment, and that has been said.
@@ -61,7 +70,17 @@ pub struct Agent<T: Tap> {
     lookout: Option<Lookout>,
     /// The consensus files, as they were last seen.
     consensus: Vec<leg::Status>,
+    /// The wall clock is off by so much, nanoseconds; for tests.
+    wall_step: i64,
     _lock: Lock,
+}
+
+/// What is in the kernel.
+struct Loaded {
+    kernel: Kernel,
+    hooks: Vec<Attachment>,
+    /// What is to be written out first.
+    left: Opened,
 }
 
 /// Ids of flows that late packets make: above those of any CPU's flows, and counted from the
@@ -83,6 +102,8 @@ pub struct Summary {
     pub lost_in_crash: Tally,
     /// Whether everything seen is somewhere; exact, since nothing arrives any more.
     pub balance: Balance,
+    /// What ended it, where nobody asked it to.
+    pub ended: Option<Ended>,
 }
 
 impl<T: Tap> Agent<T> {
@@ -98,13 +119,12 @@ impl<T: Tap> Agent<T> {
         tap: T,
     ) -> anyhow::Result<Self> {
         refuse_old_kernel()?;
-        let links = Links::open()?;
-        let named = options.interfaces.iter().map(|name| links.named(name));
+        let named = options.interfaces.iter().map(|name| Interface::named(name));
         let interfaces: Vec<_> = named.collect::<Result<_, _>>()?;
         refuse_stacked(&interfaces)?;
         let lock = Lock::take(&options.run_root, &interfaces)?;
         let (instance, folder) = pin_folder(&options, &interfaces)?;
-        refuse_pins(&options, &interfaces, &folder)?;
+        let left = Leftovers::find(&options, &interfaces, &folder)?;
         // Several objects find each other's maps by pins, which --no-pin takes away afterwards.
         let shared = options.pin || interfaces.len() > 1;
         if shared {
@@ -112,21 +132,24 @@ impl<T: Tap> Agent<T> {
         }
         let fresh = !folder.holds_maps();
         let pins = shared.then_some(&folder);
-        let attached = attached(&options, &interfaces, pins);
-        if fresh && (attached.is_err() || !options.pin) {
+        let loaded = load(&options, &interfaces, left, pins);
+        if fresh && (loaded.is_err() || !options.pin) {
             folder
                 .remove()
                 .with_context(|| "unpinning after the start")?;
         }
-        let (mut kernel, hooks) = attached?;
+        let mut loaded = loaded?;
         let pins = options.pin.then(|| folder.open()).transpose()?;
-        let moment = Attached {
-            kernel: &mut kernel,
-            hooks: &hooks,
-            pins: pins.as_ref(),
-            instance: &instance,
-        };
-        let pipeline = match config(moment).and_then(|config| pipeline(config, &kernel, tap)) {
+        let watch = HookWatch::new(&interfaces, &loaded.kernel)?;
+        let host = HostWatch::begin(&interfaces, Clocks::now()).context("sockets")?;
+        let moment = Attached::of(&mut loaded, pins.as_ref(), &instance);
+        let made = config(moment).and_then(|config| pipeline(config, &options, &loaded, tap));
+        let Loaded {
+            kernel,
+            hooks,
+            left,
+        } = loaded;
+        let pipeline = match made {
             Ok(pipeline) => pipeline,
             Err(error) => {
                 // What a dead agent left stays for the next one.
@@ -138,22 +161,24 @@ impl<T: Tap> Agent<T> {
             }
         };
         let now = sys::boot_time();
-        let watch = HookWatch::new(links, &interfaces, &kernel)?;
         let seen = watch.seen_before();
         let mut agent = Self {
             kernel,
             hooks,
+            drains: None,
             pipeline,
             closer: Closer::new(
                 Seeds::default(),
                 LATE_IDS | (now / 1_000),
                 if fresh { now } else { 0 },
             ),
-            interfaces,
+            host,
+            ended: None,
             options,
             pins,
             rights: Rights::all(),
             lost_in_crash: Tally::default(),
+            lost_in_upgrade: 0,
             counters: Counters::default(),
             disk_failing: false,
             rate: [(seen, now); 2],
@@ -162,10 +187,50 @@ impl<T: Tap> Agent<T> {
             fullness: Fullness::default(),
             lookout: None,
             consensus: Vec::new(),
+            wall_step: 0,
             _lock: lock,
         };
-        agent.inherit()?;
+        for leftover in left.readable {
+            agent.write_out(leftover)?;
+        }
+        agent.resume(left.lost_flows)?;
         Ok(agent)
+    }
+
+    /// Writes out what a dead agent's maps hold, as its own stop would have, and lets go of them.
+    fn write_out(&mut self, left: Leftover) -> anyhow::Result<()> {
+        let now = sys::boot_time();
+        self.go_on_as(left.kernel.lineage, now)?;
+        let closer = Closer::new(Seeds::default(), LATE_IDS | (now / 1_000), 0);
+        let closer = std::mem::replace(&mut self.closer, closer);
+        let kernel = std::mem::replace(&mut self.kernel, left.kernel);
+        let options = std::mem::replace(&mut self.options, left.options);
+        let written = self.inherit().and_then(|()| self.write_all(now));
+        (self.kernel, self.closer, self.options) = (kernel, closer, options);
+        let summary = written.context("writing out what a dead agent left")?;
+        left.pins.remove().context("unpinning what was left")?;
+        info!(
+            flows = summary.flows,
+            lost_in_crash = summary.lost_in_crash.packets,
+            "wrote out what a dead agent left; the new tables are fresh"
+        );
+        (self.lost_in_crash, self.counters) = Default::default();
+        Ok(())
+    }
+
+    /// Goes on with its own maps, after all that was left; `lost_flows`: of maps that nobody can read.
+    fn resume(&mut self, lost_flows: u64) -> anyhow::Result<()> {
+        self.go_on_as(self.kernel.lineage, sys::boot_time())?;
+        let before = self.pipeline.written().counters;
+        self.host.resume(&before.host);
+        self.lost_in_upgrade = before.lost_in_upgrade + lost_flows;
+        self.inherit()
+    }
+
+    fn go_on_as(&mut self, lineage: u64, now: u64) -> anyhow::Result<()> {
+        let clock = self.wall_clock();
+        self.pipeline.set_clock(clock);
+        Ok(self.pipeline.go_on_as(Lineage(lineage), now)?)
     }
 
     /// After a crash: what the dead agent had read from the ring and put nowhere is lost, and it
@@ -176,16 +241,22 @@ impl<T: Tap> Agent<T> {
             return Ok(());
         }
         let settled = Books::sum(&self.kernel.books.read()?).settled;
+        // Down to the first record that each CPU had left in a ring.
+        self.closer.seeds.bound_overflow(false);
         self.drain();
         let cpus = self.kernel.books.read()?;
         // A record that a program still writes would hide those behind it.
         sys::grace_period().context("waiting for running programs")?;
         self.drain();
+        self.closer.seeds.bound_overflow(true);
         let read = cpus
             .iter()
             .enumerate()
             .fold(Tally::default(), |sum, (cpu, books)| {
-                sum.plus(self.closer.seeds.read_before(cpu as u32, books.late))
+                let seeds = &self.closer.seeds;
+                let late = seeds.read_before(Kind::Late, cpu as u32, books.late);
+                let overflow = seeds.read_before(Kind::Overflow, cpu as u32, books.overflow);
+                sum.plus(late).plus(overflow)
             });
         self.lost_in_crash = read.since(settled.plus(self.closer.late_written));
         info!(
@@ -207,14 +278,57 @@ impl<T: Tap> Agent<T> {
             let what = "the process that opens files for this one has ended";
             return Err(NeedsRights(what.to_owned()).into());
         }
+        if let Some(drains) = &self.drains {
+            drains.check()?;
+        }
         self.hear();
+        let clocks = self.clocks();
+        self.ended = self.host.look(&self.hooks, clocks)?;
         self.pass(now, false)?;
         let books = Books::sum(&self.kernel.books.read()?);
         self.rate = [self.rate[1], (books.seen_total().packets, now)];
         self.counters = Counters::of(&books);
         self.fullness.look(&books, now);
-        self.watch.look(&self.interfaces, &books);
+        self.watch.look(self.host.interfaces(), &books);
         Ok(())
+    }
+
+    /// Gives the rings threads of their own: from now on, they are emptied while the agent does
+    /// something else, and [`Agent::drain`] leaves samples to them.
+    ///
+    /// # Errors
+    /// No thread can be had.
+    pub fn begin_draining(&mut self) -> anyhow::Result<()> {
+        let percent = self.options.inspect_share;
+        let drains = Drains::begin(&self.kernel, self.pipeline.inspectors(), percent);
+        self.drains = Some(drains.context("starting the threads that empty the rings")?);
+        Ok(())
+    }
+
+    /// Why it can't go on since the last tick, though it still can write what it has and stop.
+    #[must_use]
+    pub fn ended(&self) -> Option<&Ended> {
+        self.ended.as_ref()
+    }
+
+    /// The host's clocks.
+    fn clocks(&self) -> Clocks {
+        let mut clocks = Clocks::now();
+        clocks.wall += i128::from(self.wall_step);
+        clocks
+    }
+
+    /// How boot time and UTC stand to each other now.
+    fn wall_clock(&self) -> WallClock {
+        let mut clock = wall_clock();
+        clock.boot_to_utc_offset_ns += self.wall_step;
+        clock
+    }
+
+    /// From now on the wall clock is off by `step` nanoseconds more; for tests, which leave the
+    /// machine's alone.
+    pub fn step_wall_clock(&mut self, step: i64) {
+        self.wall_step += step;
     }
 
     /// With somebody who looks at what may change under way.
@@ -251,6 +365,7 @@ impl<T: Tap> Agent<T> {
     /// # Errors
     /// Those of the system calls.
     pub fn status(&mut self) -> anyhow::Result<Status> {
+        self.host.refresh()?;
         let before = Books::sum(&self.kernel.books.read()?);
         let (mut live, mut flows) = (Tally::default(), 0);
         self.kernel.flows.walk(|flow| {
@@ -262,17 +377,17 @@ impl<T: Tap> Agent<T> {
         let now = sys::boot_time();
         Ok(Status {
             version: env!("CARGO_PKG_VERSION").to_owned(),
-            interfaces: self.options.interfaces.clone(),
+            interfaces: self.host.interfaces().map(|one| one.name.clone()).collect(),
             hooks: self
                 .hooks
                 .iter()
-                .map(|hook| hook.description.clone())
+                .map(|hook| hook.describe(self.host.name(hook.interface)))
                 .collect(),
             rights: self.rights.clone(),
             uptime: (now - self.started) / 1_000_000_000,
             promise: promise(self.pipeline.header()),
             header: self.pipeline.header().clone(),
-            consensus: self.consensus_at(wall_clock().utc(now)),
+            consensus: self.consensus_at(self.wall_clock().utc(now)),
             live_flows: flows,
             table_size: self.options.table_size.into(),
             live: live.into(),
@@ -281,16 +396,20 @@ impl<T: Tap> Agent<T> {
             flows_written: self.flows_written(),
             seen: by_hook(&after.seen),
             seen_since_start: by_hook(&self.watch.seen(&after)),
-            interface: by_hook(&self.watch.interface_counters(&self.interfaces)),
+            interface: by_hook(&self.watch.interface_counters(self.host.interfaces())),
             packets_per_second: self.packets_per_second(),
             reasons: by_reason(&after),
-            late: after.late.into(),
+            late: after.apart().into(),
             late_settled: after.settled.into(),
             late_written: taken.late_written.into(),
             lost_in_crash: Amount::from(self.lost_in_crash),
-            overflow: after.overflow,
+            overflow: found_full(&after),
+            lost_in_upgrade: self.lost_in_upgrade,
+            host: self.host.changes(),
             samples: after.samples,
             samples_lost: after.samples_lost,
+            anomalies: self.pipeline.anomalies(now),
+            samples_shed: self.pipeline.samples_shed(),
             balance: Balance::of(&before, &after, live, &taken),
         })
     }
@@ -317,10 +436,10 @@ impl<T: Tap> Agent<T> {
         (u128::from(later.saturating_sub(earlier)) * 1_000_000_000 / nanoseconds) as u64
     }
 
-    /// Descriptors to poll: they are readable when a ring fills up.
+    /// Descriptors to poll, of late and of overflow packets: readable when a ring fills up.
     pub(super) fn rings(&self) -> std::io::Result<[OwnedFd; 2]> {
-        let watch = |ring: &aya::maps::RingBuf<_>| ring.as_fd().try_clone_to_owned();
-        Ok([watch(&self.kernel.samples)?, watch(&self.kernel.late)?])
+        let late = self.kernel.late.lock().descriptor()?;
+        Ok([late, self.kernel.overflow.descriptor()?])
     }
 
     /// Sets the programs' time; for tests, with [`Options::test_clock`].
@@ -345,6 +464,7 @@ impl<T: Tap> Agent<T> {
     /// # Errors
     /// Where a step failed; the steps behind it are still tried.
     pub fn stop(mut self) -> anyhow::Result<(Summary, T)> {
+        self.drains = None;
         let detached = detach(std::mem::take(&mut self.hooks), self.pins.as_ref());
         let summary = self.write_all(sys::boot_time());
         let closed = self.pipeline.close(sys::boot_time());
@@ -358,6 +478,11 @@ impl<T: Tap> Agent<T> {
         Ok((summary, tap))
     }
 
+    fn awaits_packets(&self) -> bool {
+        let emptied = self.kernel.late.lock().is_emptied() && self.kernel.overflow.is_emptied();
+        !emptied || !self.closer.seeds.is_empty()
+    }
+
     /// Writes all that is live at `now` (nanoseconds since boot), when no hook brings packets any
     /// more: what [`Agent::stop`] does, and tests with a clock of their own.
     ///
@@ -365,10 +490,11 @@ impl<T: Tap> Agent<T> {
     /// System calls that should not fail.
     pub fn write_all(&mut self, now: u64) -> anyhow::Result<Summary> {
         sys::grace_period().context("waiting for running programs")?;
+        self.counters = Counters::of(&Books::sum(&self.kernel.books.read()?));
         self.pass(now, false)?;
         // A seed that goes back in on one round leaves on the next.
         let mut round = 0;
-        while round < 2 || (!self.closer.seeds.is_empty() && round < MAX_ROUNDS) {
+        while round < 2 || (self.awaits_packets() && round < MAX_ROUNDS) {
             round += 1;
             self.pass(now + round, true)?;
         }
@@ -385,37 +511,48 @@ impl<T: Tap> Agent<T> {
             unwritten: self.unwritten(),
             flows: self.flows_written(),
             lost_in_crash: self.lost_in_crash,
+            ended: self.ended.clone(),
         })
     }
 }
 
 /// Loads and attaches; the order keeps the time without a program short.
-fn attached(
+fn load(
     options: &Options,
     interfaces: &[Interface],
+    left: Leftovers,
     pins: Option<&PinFolder>,
-) -> anyhow::Result<(Kernel, Vec<Attachment>)> {
+) -> anyhow::Result<Loaded> {
     sys::grace_period().context(
         "this kernel can't wait for running programs (nohz_full); closing would not be exact",
     )?;
     let mut kernel = Kernel::load(interfaces, options, pins)?;
+    let left = left.open(options, interfaces)?;
     let kept = options.pin.then_some(pins).flatten();
     let mut hooks = Vec::new();
     for (object, interface) in kernel.objects.iter_mut().zip(interfaces) {
-        hooks.extend(attach::attach(object, interface, options, kept)?);
+        let attached = attach::attach(object, interface, options, kept)?;
+        for hook in &attached {
+            info!("attached: {}", hook.describe(&interface.name));
+        }
+        hooks.extend(attached);
     }
-    for hook in &hooks {
-        info!("attached: {}", hook.description);
-    }
-    Ok((kernel, hooks))
+    Ok(Loaded {
+        kernel,
+        hooks,
+        left,
+    })
 }
 
 fn pipeline<T: Tap>(
     mut config: PipelineConfig,
-    kernel: &Kernel,
+    options: &Options,
+    loaded: &Loaded,
     tap: T,
 ) -> anyhow::Result<Pipeline<T>> {
-    config.sink.lineage = Lineage(kernel.lineage);
+    let first = loaded.left.readable.first().map(|left| &left.kernel);
+    config.sink.lineage = Lineage(first.unwrap_or(&loaded.kernel).lineage);
+    config.samples.shards = options.sample_rings;
     let pipeline = Pipeline::new(config, tap)?;
     report_recovery(pipeline.recovered());
     Ok(pipeline)
@@ -427,8 +564,8 @@ fn detach(hooks: Vec<Attachment>, pins: Option<&OpenPins>) -> anyhow::Result<()>
     detached.into_iter().collect()
 }
 
-/// More than the rounds in which the largest ring of late packets passes through the seeds.
-const MAX_ROUNDS: u64 = 64;
+/// More than the rounds in which the largest rings pass through the seeds.
+const MAX_ROUNDS: u64 = 512;
 
 /// How boot time and UTC stand to each other now.
 #[must_use]

@@ -20,9 +20,10 @@ use tracing::{info, warn};
 
 use super::{
     Ingress, Options, TcFlavour,
-    ethtool::Offloads,
+    ethtool::Ethtool,
     interface::Interface,
     kernel::{program, verifier_log},
+    links::Filter,
     pins::{OpenPins, PinFolder},
 };
 
@@ -30,23 +31,51 @@ use super::{
 /// and never doubled.
 const PRIORITY: u16 = 1;
 const HANDLE: TcHandle = TcHandle::new(0, 0x0c01);
+/// `TC_H_MAKE(TC_H_CLSACT, TC_H_MIN_INGRESS)` and `…EGRESS` (include/uapi/linux/pkt_sched.h).
+const CLSACT_INGRESS: u32 = 0xffff_fff2;
+const CLSACT_EGRESS: u32 = 0xffff_fff3;
 
 /// How a hook is held.
 enum Held {
     /// A link; detached when the descriptor closes, unless it is pinned at the path.
     Link(FdLink, Option<PathBuf>),
     /// A clsact filter; removed when this is dropped, kept by the kernel after a crash.
-    Filter(SchedClassifierLink),
+    Filter(SchedClassifierLink, TcAttachType),
 }
 
 /// One program on one hook of one interface.
 pub(super) struct Attachment {
     held: Held,
-    /// What was attached, for the log: interface, hook, program, way.
-    pub(super) description: String,
+    /// Number of its interface, which may get another name.
+    pub(super) interface: u32,
+    /// It is XDP, before the kernel has done anything with a packet.
+    pub(super) is_xdp: bool,
+    /// Hook, program, way.
+    what: String,
 }
 
 impl Attachment {
+    /// What is attached, for the log and for people; `interface` as it is called now.
+    pub(super) fn describe(&self, interface: &str) -> String {
+        format!("{interface} {}", self.what)
+    }
+
+    /// The filter, where it is one: unlike a link, others can take it away.
+    pub(super) fn filter(&self) -> Option<Filter> {
+        let Held::Filter(_, way) = self.held else {
+            return None;
+        };
+        Some(Filter {
+            index: self.interface,
+            parent: match way {
+                TcAttachType::Egress => CLSACT_EGRESS,
+                _ => CLSACT_INGRESS,
+            },
+            priority: PRIORITY,
+            handle: HANDLE.into(),
+        })
+    }
+
     /// Lets go of the hook. A packet may still be in the program: wait for a grace period.
     pub(super) fn detach(self, pins: Option<&OpenPins>) -> anyhow::Result<()> {
         match self.held {
@@ -57,14 +86,14 @@ impl Attachment {
                 }
                 drop(link);
             }
-            Held::Filter(filter) => drop(filter),
+            Held::Filter(filter, _) => drop(filter),
         }
         Ok(())
     }
 
     /// Whether it is a filter, which goes by netlink only.
     pub(super) fn is_filter(&self) -> bool {
-        matches!(self.held, Held::Filter(_))
+        matches!(self.held, Held::Filter(..))
     }
 }
 
@@ -132,20 +161,23 @@ fn xdp(
     }
     let meter: &mut Xdp = program(object, names::METER_XDP)?.try_into()?;
     meter.load().map_err(verifier_log)?;
-    let description = format!("{name} ingress {} xdp, driver mode", names::METER_XDP);
+    let attached = |held| Attachment {
+        held,
+        interface: interface.index,
+        is_xdp: true,
+        what: format!("ingress {} xdp, driver mode", names::METER_XDP),
+    };
     if let Some(link) = take_pinned(pin.as_ref())? {
         let link = XdpLink::try_from(link).context("a pin of ours that is no XDP link")?;
         let id = meter
             .attach_to_link(link)
             .context("taking over the XDP link")?;
         let link = meter.take_link(id)?.try_into()?;
-        return Ok(Some(Attachment {
-            held: Held::Link(link, pin),
-            description,
-        }));
+        return Ok(Some(attached(Held::Link(link, pin))));
     }
     remove_filter(interface, TcAttachType::Ingress, names::METER_TC_IN)?;
-    let before = Offloads::of(name)?;
+    let ethtool = Ethtool::open()?;
+    let before = ethtool.offloads(name);
     // Driver mode or nothing: generic XDP sees super-packets and can't tell their segments.
     let id = meter.attach(name, XdpMode::Driver).with_context(|| {
         format!(
@@ -155,7 +187,7 @@ fn xdp(
         )
     })?;
     let link: FdLink = meter.take_link(id)?.try_into()?;
-    let changed = before.changed(&Offloads::of(name)?);
+    let changed = before.changed(&ethtool.offloads(name));
     if !changed.is_empty() {
         warn!(
             interface = name,
@@ -164,10 +196,7 @@ fn xdp(
         );
         return Ok(None);
     }
-    Ok(Some(Attachment {
-        held: hold(link, pin)?,
-        description,
-    }))
+    Ok(Some(attached(hold(link, pin)?)))
 }
 
 fn classifier(
@@ -186,7 +215,12 @@ fn classifier(
     meter.load().map_err(verifier_log)?;
     let pin = pins.map(|pins| pin_path(pins, interface, name));
     let device = &interface.name;
-    let at = format!("{device} {} {name}", hook.as_str());
+    let attached = |held, way| Attachment {
+        held,
+        interface: interface.index,
+        is_xdp: false,
+        what: format!("{} {name} {way}", hook.as_str()),
+    };
     let left = is_left(pin.as_ref());
     if left && options.tc == TcFlavour::Clsact {
         info!(
@@ -196,12 +230,7 @@ fn classifier(
     }
     if options.tc != TcFlavour::Clsact || left {
         match tcx(meter, interface, way, pin) {
-            Ok(held) => {
-                return Ok(Attachment {
-                    held,
-                    description: format!("{at} tcx, first"),
-                });
-            }
+            Ok(held) => return Ok(attached(held, "tcx, first")),
             Err(error) if options.tc == TcFlavour::Tcx => {
                 return Err(error.context(format!("attaching to {device} by tcx (Linux 6.6)")));
             }
@@ -216,10 +245,7 @@ fn classifier(
     }
     let filter = clsact(meter, device, way)
         .with_context(|| format!("attaching a filter to {device}, {}", hook.as_str()))?;
-    Ok(Attachment {
-        held: Held::Filter(filter),
-        description: format!("{at} clsact"),
-    })
+    Ok(attached(Held::Filter(filter, way), "clsact"))
 }
 
 fn tcx(

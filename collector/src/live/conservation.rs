@@ -4,13 +4,13 @@ use std::collections::BTreeMap;
 
 use collector_common::{
     books::{Books, Hook, Reason},
-    schema::{Header, Nickname},
+    schema::{Header, HostChanges, Nickname},
     wire::Tally,
 };
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::{locate::leg, rights::Rights};
+use crate::{anomalies::Ongoing, locate::leg, rights::Rights};
 
 /// Packets and bytes, for people and scripts.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -62,7 +62,7 @@ impl Balance {
     pub fn of(before: &Books, after: &Books, live: Tally, taken: &Taken) -> Self {
         let expected = |books: &Books| {
             (books.seen_total().packets + books.settled.packets + taken.late_written.packets)
-                .saturating_sub(books.reasons_total().packets + books.late.packets)
+                .saturating_sub(books.reasons_total().packets + books.apart().packets)
         };
         let metered = taken.written.packets + live.packets;
         Self::between(expected(before), expected(after), metered)
@@ -149,12 +149,21 @@ pub struct Status {
     pub late_written: Amount,
     /// Late packets that a killed agent had read and not yet put anywhere.
     pub lost_in_crash: Amount,
+    /// Flows that an agent of another version had left, and nobody can read.
+    pub lost_in_upgrade: u64,
+    /// What happened to the host, since the maps were made.
+    pub host: HostChanges,
     /// Packets that found the table full.
     pub overflow: u64,
     /// Payload samples handed over.
     pub samples: u64,
     /// Payload samples lost to a full ring.
     pub samples_lost: u64,
+    /// Scans, floods and concentration that go on.
+    #[serde(default)]
+    pub anomalies: Vec<Ongoing>,
+    /// Payload samples that nobody looked at, because too many flows were undecided.
+    pub samples_shed: u64,
     /// Whether the books hold.
     pub balance: Balance,
 }

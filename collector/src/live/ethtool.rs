@@ -1,8 +1,12 @@
-//! Offload settings of a driver, so that an XDP program that changed one is noticed.
+//! Offload settings of a driver, so that an XDP program that changed one is noticed, and whoever else
+//! does under way.
 
-use std::{io, os::fd::AsRawFd};
+use std::{
+    io,
+    os::fd::{AsRawFd, OwnedFd},
+};
 
-use nix::sys::socket::{AddressFamily, SockFlag, SockType, socket};
+use nix::sys::socket::{AddressFamily, SockFlag, SockProtocol, SockType, socket};
 
 /// Read-only queries of include/uapi/linux/ethtool.h that answer with one number.
 const QUERIES: [(u32, &str); 6] = [
@@ -16,6 +20,11 @@ const QUERIES: [(u32, &str); 6] = [
 const ETHTOOL_GCHANNELS: u32 = 0x3c;
 const SIOCETHTOOL: libc::c_ulong = 0x8946;
 
+/// The place of the flags among the queries.
+const FLAGS: usize = 5;
+/// `ETH_FLAG_LRO` and `ETH_FLAG_RXVLAN`: several packets come as one, tags are taken out of frames.
+const HIDING: u32 = 1 << 15 | 1 << 8;
+
 /// Long enough for every structure asked for here.
 const ANSWER: usize = 16;
 
@@ -26,21 +35,42 @@ pub(super) struct Offloads {
     channels: Option<[u32; ANSWER - 1]>,
 }
 
-impl Offloads {
-    /// Asks the driver of `interface`.
+/// A way to ask drivers; to ask takes no right.
+pub(super) struct Ethtool {
+    socket: OwnedFd,
+}
+
+impl Ethtool {
+    /// Opens the way, in the network namespace of the calling thread.
     ///
     /// # Errors
-    /// Where no socket can be made.
-    pub(super) fn of(interface: &str) -> io::Result<Self> {
-        let features = QUERIES.map(|(command, _)| query(interface, command));
-        let mut asked = [None; QUERIES.len()];
-        for (slot, feature) in asked.iter_mut().zip(features) {
-            *slot = feature?.map(|answer| answer[0]);
+    /// The kernel refuses a socket.
+    pub(super) fn open() -> io::Result<Self> {
+        let flags = SockFlag::SOCK_CLOEXEC;
+        // Any family serves (`sock_ioctl` in net/socket.c). This socket stays open behind the
+        // sandbox: it is of one that leads nowhere but to the kernel.
+        let route = SockProtocol::NetlinkRoute;
+        let socket = socket(AddressFamily::Netlink, SockType::Raw, flags, route)?;
+        Ok(Self { socket })
+    }
+
+    /// What the driver of `interface` says.
+    #[must_use]
+    pub(super) fn offloads(&self, interface: &str) -> Offloads {
+        let query = |command| query(&self.socket, interface, command);
+        Offloads {
+            features: QUERIES.map(|(command, _)| query(command).map(|answer| answer[0])),
+            channels: query(ETHTOOL_GCHANNELS),
         }
-        Ok(Self {
-            features: asked,
-            channels: query(interface, ETHTOOL_GCHANNELS)?,
-        })
+    }
+}
+
+impl Offloads {
+    /// Switched on since `before`: what takes from XDP a part of what the wire carried.
+    #[must_use]
+    pub(super) fn hides_from_xdp_since(&self, before: &Self) -> bool {
+        let on = |offloads: &Self| offloads.features[FLAGS].unwrap_or(0) & HIDING;
+        on(self) & !on(before) != 0
     }
 
     /// Names what differs.
@@ -60,13 +90,7 @@ impl Offloads {
 }
 
 /// One query; `None` where the driver does not know it. The answer is what follows the command.
-fn query(interface: &str, command: u32) -> io::Result<Option<[u32; ANSWER - 1]>> {
-    let socket = socket(
-        AddressFamily::Inet,
-        SockType::Datagram,
-        SockFlag::SOCK_CLOEXEC,
-        None,
-    )?;
+fn query(socket: &OwnedFd, interface: &str, command: u32) -> Option<[u32; ANSWER - 1]> {
     let mut answer = [0_u32; ANSWER];
     answer[0] = command;
     // SAFETY: all-zero is a valid value of this plain struct.
@@ -84,7 +108,7 @@ fn query(interface: &str, command: u32) -> io::Result<Option<[u32; ANSWER - 1]>>
     let done = unsafe { libc::ioctl(socket.as_raw_fd(), SIOCETHTOOL, &raw mut request) };
     let mut values = [0; ANSWER - 1];
     values.copy_from_slice(&answer[1..]);
-    Ok((done == 0).then_some(values))
+    (done == 0).then_some(values)
 }
 
 #[cfg(test)]
@@ -106,7 +130,23 @@ mod tests {
 
     #[test]
     fn the_loopback_device_answers_or_says_nothing() {
-        let answer = Offloads::of("lo").unwrap();
+        let answer = Ethtool::open().unwrap().offloads("lo");
         assert!(answer.changed(&answer).is_empty());
+    }
+
+    #[test]
+    fn only_what_is_switched_on_and_changes_frames_hides_them_from_xdp() {
+        let with = |flags| {
+            let mut offloads = Offloads {
+                features: [None; QUERIES.len()],
+                channels: None,
+            };
+            offloads.features[FLAGS] = flags;
+            offloads
+        };
+        assert!(with(Some(1 << 15)).hides_from_xdp_since(&with(Some(0))));
+        assert!(with(Some(1 << 8)).hides_from_xdp_since(&with(None)));
+        assert!(!with(Some(0)).hides_from_xdp_since(&with(Some(1 << 15))));
+        assert!(!with(Some(1 << 8 | 1 << 7)).hides_from_xdp_since(&with(Some(1 << 8))));
     }
 }

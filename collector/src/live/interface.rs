@@ -1,14 +1,12 @@
-//! What the kernel says of a network interface, by rtnetlink: it follows the network namespace,
-//! which sysfs would not.
+//! What the meter knows of a network interface.
 
 use anyhow::{Context, bail};
 use collector_common::{packet::Link, wire::Tally};
-use netlink_packet_core::{NLM_F_REQUEST, NetlinkHeader, NetlinkMessage, NetlinkPayload};
-use netlink_packet_route::{
-    RouteNetlinkMessage,
-    link::{InfoKind, LinkAttribute, LinkInfo, LinkLayerType, LinkMessage},
+use netlink_packet_route::link::{
+    InfoKind, LinkAttribute, LinkFlags, LinkInfo, LinkLayerType, LinkMessage,
 };
-use netlink_sys::{Socket, SocketAddr, protocols::NETLINK_ROUTE};
+
+use super::links::Links;
 
 /// An interface, as of the moment of asking.
 #[derive(Clone, Debug)]
@@ -26,6 +24,10 @@ pub struct Interface {
     pub tap: bool,
     /// Largest packet without the link header, bytes.
     pub mtu: u32,
+    /// It is switched on, and its link is there.
+    pub is_up: bool,
+    /// How often its link went since it exists.
+    pub downs: u32,
     /// The bridge or bond it belongs to.
     controller: Option<u32>,
     /// The device below (VLAN parent, tunnel carrier).
@@ -40,18 +42,46 @@ impl Interface {
     /// # Errors
     /// No such interface, or one whose frames we can't read.
     pub fn named(name: &str) -> anyhow::Result<Self> {
-        Links::open()?.named(name)
+        let asked = Links::open().and_then(|mut links| links.named(name));
+        let found = asked.with_context(|| format!("asking for interface {name}"))?;
+        let Some(message) = found else {
+            bail!("there is no interface {name} (yet); `ip link` lists those there are");
+        };
+        Self::of(message)
     }
 
-    fn of(name: &str, message: LinkMessage) -> anyhow::Result<Self> {
+    /// Asks for the interface of number `index`; `None`: it is gone.
+    ///
+    /// # Errors
+    /// One whose frames we can't read.
+    pub(super) fn numbered(links: &mut Links, index: u32) -> anyhow::Result<Option<Self>> {
+        let found = links.numbered(index);
+        let found = found.with_context(|| format!("asking for interface {index}"))?;
+        found.map(Self::of).transpose()
+    }
+
+    fn of(message: LinkMessage) -> anyhow::Result<Self> {
         let layer = message.header.link_layer_type;
+        let named = message
+            .attributes
+            .iter()
+            .find_map(|attribute| match attribute {
+                LinkAttribute::IfName(name) => Some(name.clone()),
+                _ => None,
+            });
+        let name = named.context("an interface without a name")?;
         let mut found = Self {
-            name: name.to_owned(),
             index: message.header.index,
-            link: link_of(name, layer)?,
+            link: link_of(&name, layer)?,
+            name,
             loopback: layer == LinkLayerType::Loopback,
             tap: false,
             mtu: 0,
+            is_up: message
+                .header
+                .flags
+                .contains(LinkFlags::Up | LinkFlags::LowerUp),
+            downs: 0,
             controller: None,
             lower: None,
             counters: [Tally::default(); 2],
@@ -62,6 +92,7 @@ impl Interface {
             match attribute {
                 LinkAttribute::LinkNetNsId(_) => elsewhere = true,
                 LinkAttribute::Mtu(mtu) => found.mtu = mtu,
+                LinkAttribute::CarrierDownCount(downs) => found.downs = downs,
                 LinkAttribute::Controller(index) => found.controller = Some(index),
                 LinkAttribute::Link(index) => found.lower = Some(index),
                 LinkAttribute::LinkInfo(info) => {
@@ -150,58 +181,6 @@ fn link_of(name: &str, layer: LinkLayerType) -> anyhow::Result<Link> {
             "{name} has frames of type {other:?}, which the meter can't read; \
              it reads Ethernet and IP devices"
         ),
-    }
-}
-
-/// A way to ask the kernel for interfaces, which stays open when no other can be opened.
-pub struct Links(Socket);
-
-impl Links {
-    /// Opens the way, in the network namespace of the calling thread.
-    ///
-    /// # Errors
-    /// The kernel refuses a netlink socket.
-    pub fn open() -> anyhow::Result<Self> {
-        let mut socket = Socket::new(NETLINK_ROUTE).context("netlink")?;
-        socket.bind_auto()?;
-        socket.connect(&SocketAddr::new(0, 0))?;
-        Ok(Self(socket))
-    }
-
-    /// As [`Interface::named`].
-    ///
-    /// # Errors
-    /// As [`Interface::named`].
-    pub fn named(&self, name: &str) -> anyhow::Result<Interface> {
-        Interface::of(name, request(&self.0, name)?)
-    }
-}
-
-fn request(socket: &Socket, name: &str) -> anyhow::Result<LinkMessage> {
-    let mut message = LinkMessage::default();
-    message
-        .attributes
-        .push(LinkAttribute::IfName(name.to_owned()));
-    let mut packet = NetlinkMessage::new(
-        NetlinkHeader::default(),
-        NetlinkPayload::from(RouteNetlinkMessage::GetLink(message)),
-    );
-    packet.header.flags = NLM_F_REQUEST;
-    packet.finalize();
-    let mut bytes = vec![0; packet.buffer_len()];
-    packet.serialize(&mut bytes);
-    socket.send(&bytes, 0)?;
-    let (answer, _) = socket.recv_from_full()?;
-    match NetlinkMessage::<RouteNetlinkMessage>::deserialize(&answer)?.payload {
-        NetlinkPayload::InnerMessage(RouteNetlinkMessage::NewLink(link)) => Ok(link),
-        NetlinkPayload::Error(error) => {
-            let reason = error.to_io();
-            if reason.raw_os_error() == Some(libc::ENODEV) {
-                bail!("there is no interface {name}; `ip link` lists those there are");
-            }
-            Err(reason).with_context(|| format!("asking for interface {name}"))
-        }
-        _ => bail!("the kernel's answer about interface {name} is not understood"),
     }
 }
 

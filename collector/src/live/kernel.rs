@@ -3,12 +3,13 @@
 use std::{
     collections::{HashMap as Names, HashSet},
     os::fd::{AsFd, OwnedFd},
+    sync::Arc,
 };
 
 use anyhow::{Context, anyhow};
 use aya::{
     Btf, Ebpf, EbpfLoader, VerifierLogLevel,
-    maps::{Map, MapData, RingBuf},
+    maps::{Map, MapData, MapInfo, RingBuf},
     programs::{Iter, Program, SchedClassifier, TestRun, TestRunOptions},
 };
 use collector_common::{
@@ -18,6 +19,7 @@ use collector_common::{
     names::{self, globals},
     settings::{PortSet, Prefix, Sweep, Timeouts},
 };
+use parking_lot::Mutex;
 use zerocopy::{FromBytes, IntoBytes};
 
 use super::{
@@ -25,6 +27,7 @@ use super::{
     interface::Interface,
     maps::{BooksMap, FlowTable, TypedMap},
     pins::{Declared, Instance, PinFolder, map_number},
+    rings::{LateRing, Ring},
     sys,
 };
 use crate::exclusion::{Exclusion, flattened};
@@ -51,8 +54,10 @@ pub(super) struct Kernel {
     pub(super) objects: Vec<Ebpf>,
     pub(super) flows: FlowTable,
     pub(super) books: BooksMap,
-    pub(super) samples: RingBuf<MapData>,
-    pub(super) late: RingBuf<MapData>,
+    /// Those in use: each flow's samples are in one of them.
+    pub(super) samples: Vec<Arc<Mutex<Ring>>>,
+    pub(super) late: Arc<Mutex<LateRing>>,
+    pub(super) overflow: Ring,
     sweep: TypedMap<u32, Sweep>,
     clock: TypedMap<u32, u64>,
     iterator: OwnedFd,
@@ -103,8 +108,13 @@ impl Kernel {
             books: BooksMap::open(data(first, names::BOOKS)?)?,
             sweep: TypedMap::open(data(first, names::SWEEP)?, names::SWEEP)?,
             clock: TypedMap::open(data(first, names::CLOCK)?, names::CLOCK)?,
-            samples: ring(first, names::SAMPLES)?,
-            late: ring(first, names::LATE)?,
+            samples: sample_rings(first, options)?,
+            late: Arc::new(Mutex::new(LateRing::new(ring(
+                first,
+                names::LATE,
+                options,
+            )?))),
+            overflow: ring(first, names::OVERFLOW, options)?,
             iterator,
             lineage: lineage(number)?,
             taken_over,
@@ -221,18 +231,57 @@ pub(super) fn parsed() -> anyhow::Result<aya_obj::Object> {
     Ok(aya_obj::Object::parse(OBJECT)?)
 }
 
-/// Map sizes that the operator sets.
-fn sizes(options: &Options) -> [(&'static str, u32); 3] {
-    [
+/// Bytes of the smallest ring.
+const PAGE: u32 = 4096;
+
+/// Map sizes that the operator sets: entries of the table, bytes of the rings.
+fn sizes(options: &Options) -> Names<&'static str, u32> {
+    let mut sizes = Names::from([
         (names::FLOWS, options.table_size),
-        (names::SAMPLES, options.sample_ring),
         (names::LATE, options.late_ring),
-    ]
+        (names::OVERFLOW, options.late_ring),
+    ]);
+    let rings = options.sample_rings;
+    for (name, number) in names::SAMPLES.into_iter().zip(0..) {
+        let size = if number < rings {
+            options.sample_ring / rings
+        } else {
+            0
+        };
+        sizes.insert(name, size.max(PAGE));
+    }
+    sizes
+}
+
+/// Whether this binary can go on with the maps in `pins`.
+pub(super) fn fits(pins: &PinFolder, options: &Options) -> bool {
+    parsed().is_ok() && check_pins(pins, options).is_ok()
+}
+
+/// `options` with the sizes of the maps that a dead agent left in `pins`.
+///
+/// # Errors
+/// A map is not there.
+pub(super) fn sized_as(pins: &PinFolder, options: &Options) -> anyhow::Result<Options> {
+    let size = |name: &str| -> anyhow::Result<u32> {
+        Ok(MapInfo::from_pin(pins.join(name))?.max_entries())
+    };
+    let sizes = names::SAMPLES.map(size).into_iter();
+    let rings = sizes.collect::<anyhow::Result<Vec<_>>>()?;
+    // Those that are not used are the smallest that there is.
+    let used = rings.iter().filter(|&&size| size > PAGE).count().max(1) as u32;
+    Ok(Options {
+        table_size: size(names::FLOWS)?,
+        sample_ring: rings[0] * used,
+        sample_rings: used,
+        late_ring: size(names::LATE)?,
+        ..options.clone()
+    })
 }
 
 fn check_pins(pins: &PinFolder, options: &Options) -> anyhow::Result<()> {
     let object = parsed()?;
-    let sizes: Names<_, _> = sizes(options).into_iter().collect();
+    let sizes = sizes(options);
     for name in names::MAPS {
         let map = object
             .maps
@@ -265,10 +314,12 @@ fn load_object(
     let sampling = u32::from(options.sample_payload);
     let excluding = u32::from(!options.exclusions.is_empty());
     let test_clock = u32::from(options.test_clock);
-    let wake = u64::from(options.late_ring.min(options.sample_ring) / 4);
+    let rings = options.sample_rings;
+    let wake = u64::from(options.late_ring.min(options.sample_ring / rings) / 4);
     loader
         .override_global(globals::LINK, &link, true)
         .override_global(globals::SAMPLING, &sampling, true)
+        .override_global(globals::SAMPLE_RINGS, &rings, true)
         .override_global(globals::EXCLUDING, &excluding, true)
         .override_global(globals::TEST_CLOCK, &test_clock, true)
         .override_global(globals::WAKE_BYTES, &wake, true);
@@ -328,11 +379,19 @@ fn data<'a>(object: &'a Ebpf, name: &str) -> anyhow::Result<&'a MapData> {
     }
 }
 
-fn ring(object: &mut Ebpf, name: &str) -> anyhow::Result<RingBuf<MapData>> {
-    let map = object
-        .take_map(name)
-        .with_context(|| format!("no map {name} in the object"))?;
-    Ok(RingBuf::try_from(map)?)
+fn ring(object: &mut Ebpf, name: &str, options: &Options) -> anyhow::Result<Ring> {
+    let missing = || format!("no map {name} in the object");
+    let map = object.take_map(name).with_context(missing)?;
+    let size = sizes(options).remove(name).with_context(missing)?;
+    Ok(Ring::new(RingBuf::try_from(map)?, size))
+}
+
+fn sample_rings(object: &mut Ebpf, options: &Options) -> anyhow::Result<Vec<Arc<Mutex<Ring>>>> {
+    let used = names::SAMPLES
+        .into_iter()
+        .take(options.sample_rings as usize);
+    used.map(|name| Ok(Arc::new(Mutex::new(ring(object, name, options)?))))
+        .collect()
 }
 
 /// Brings the trie to exactly `rules`: a pinned one may hold an earlier agent's, whose programs

@@ -85,6 +85,25 @@ impl<K: IntoBytes + Immutable, V: FromBytes + IntoBytes + Immutable> TypedMap<K,
     }
 }
 
+/// How many keys a map has whose types are not known.
+///
+/// # Errors
+/// The kernel does not answer.
+pub(super) fn count_keys(map: &aya::maps::MapData) -> anyhow::Result<u64> {
+    let info = map.info()?;
+    let size = info.key_size() as usize;
+    let (mut after, mut key) = (None, vec![0_u8; size]);
+    for count in 0..u64::from(info.max_entries()) {
+        // SAFETY: both keys are as long as the kernel says that they are.
+        let found = unsafe { sys::next_key(map.fd().as_fd(), after.as_deref(), &mut key) }?;
+        if !found {
+            return Ok(count);
+        }
+        after = Some(key.clone());
+    }
+    Ok(info.max_entries().into())
+}
+
 /// The flow table.
 pub(super) type FlowTable = TypedMap<FlowKey, FlowEntry>;
 

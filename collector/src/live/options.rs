@@ -1,8 +1,11 @@
 //! What the operator chose for the kernel's side, checked.
 
-use std::path::PathBuf;
+use std::{num::NonZero, path::PathBuf};
 
-use collector_common::settings::{DEFAULT_TABLE_SIZE, Timeouts};
+use collector_common::{
+    names,
+    settings::{DEFAULT_TABLE_SIZE, Timeouts},
+};
 
 use super::pins::{PIN_ROOT, RUN_ROOT};
 use crate::exclusion::Exclusion;
@@ -44,9 +47,13 @@ pub struct Options {
     pub tc: TcFlavour,
     /// Entries of the flow table.
     pub table_size: u32,
-    /// Bytes of the ring of payload samples, a power of two.
+    /// Bytes of the rings of payload samples together, a power of two.
     pub sample_ring: u32,
-    /// Bytes of the ring of late and overflow records, a power of two.
+    /// How many rings of samples there are, each with a thread that inspects: 1, 2 or 4.
+    pub sample_rings: u32,
+    /// What such a thread may use of one core, per cent.
+    pub inspect_share: u8,
+    /// Bytes of the ring of late packets, and of that of overflow packets; a power of two.
     pub late_ring: u32,
     /// Take payload samples at all.
     pub sample_payload: bool,
@@ -64,6 +71,13 @@ pub struct Options {
     pub test_clock: bool,
 }
 
+/// As many as there are CPUs, down to a power of two.
+fn sample_rings() -> u32 {
+    let cpus = std::thread::available_parallelism().map_or(1, NonZero::get);
+    let most = names::SAMPLES.len();
+    1 << cpus.min(most).ilog2()
+}
+
 impl Options {
     /// The defaults, for these interfaces.
     #[must_use]
@@ -74,6 +88,8 @@ impl Options {
             tc: TcFlavour::default(),
             table_size: DEFAULT_TABLE_SIZE,
             sample_ring: 8 << 20,
+            sample_rings: sample_rings(),
+            inspect_share: 50,
             late_ring: 4 << 20,
             sample_payload: true,
             exclusions: Vec::new(),

@@ -36,13 +36,10 @@ impl Instance {
     /// # Errors
     /// Where /proc does not tell the network namespace.
     pub fn of(interfaces: &[Interface]) -> anyhow::Result<Self> {
-        let namespace = fs::metadata("/proc/thread-self/ns/net")
-            .context("the number of the network namespace")?
-            .st_ino();
         let mut indexes: Vec<_> = interfaces.iter().map(|interface| interface.index).collect();
         indexes.sort_unstable();
         let indexes: Vec<_> = indexes.iter().map(u32::to_string).collect();
-        Ok(Self(format!("net{namespace}_if{}", indexes.join("_"))))
+        Ok(Self(format!("{}_if{}", namespace()?, indexes.join("_"))))
     }
 
     /// The socket that `status` asks.
@@ -56,6 +53,15 @@ impl Instance {
     pub(super) fn socket_name(&self) -> String {
         format!("{}.sock", self.0)
     }
+}
+
+/// The network namespace, as names of instances have it.
+fn namespace() -> anyhow::Result<String> {
+    let namespace = fs::metadata("/proc/thread-self/ns/net");
+    let number = namespace
+        .context("the number of the network namespace")?
+        .st_ino();
+    Ok(format!("net{number}"))
 }
 
 /// A folder of one instance and one layout, mode 0700, on bpffs.
@@ -77,6 +83,42 @@ impl PinFolder {
     #[must_use]
     pub(super) fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// Whether agents of this layout version made it.
+    #[must_use]
+    pub(super) fn has_our_layout(&self) -> bool {
+        self.name().starts_with(&format!("v{LAYOUT_VERSION}_"))
+    }
+
+    /// Numbers of the interfaces whose packets were counted here.
+    #[must_use]
+    pub(super) fn indexes(&self) -> Vec<u32> {
+        let name = self.name();
+        let indexes = name.rsplit_once("_if").map_or("", |(_, indexes)| indexes);
+        let numbers = indexes.split('_').map(str::parse);
+        numbers.filter_map(Result::ok).collect()
+    }
+
+    fn name(&self) -> String {
+        let name = self.path.file_name().unwrap_or_default();
+        name.to_string_lossy().into_owned()
+    }
+
+    /// Makes room for another folder of this name.
+    ///
+    /// # Errors
+    /// It can't be renamed.
+    pub(super) fn set_aside(self) -> anyhow::Result<Self> {
+        let aside = |number: u32| {
+            self.path
+                .with_file_name(format!("{}_left{number}", self.name()))
+        };
+        let free = (1..).map(aside).find(|path| !path.exists());
+        let path = free.context("no name is free")?;
+        fs::rename(&self.path, &path)
+            .with_context(|| format!("renaming {}", self.path.display()))?;
+        Ok(Self { path })
     }
 
     /// Makes the folder.
@@ -275,15 +317,24 @@ impl Lock {
             .with_context(|| format!("making {}: {RUN_ADVICE}", root.display()))?;
         let mut files = Vec::new();
         for interface in interfaces {
-            files.push(lock_one(root, interface)?);
+            files.push(lock_one(root, interface.index, &interface.name)?);
         }
+        Ok(Self { _files: files })
+    }
+
+    /// Locks interfaces that are gone, in a folder that is there.
+    ///
+    /// # Errors
+    /// An agent that has not yet noticed holds one of them.
+    pub(super) fn take_gone(root: &Path, indexes: &[u32]) -> anyhow::Result<Self> {
+        let locked = indexes.iter().map(|index| lock_one(root, *index, "it"));
+        let files = locked.collect::<Result<_, _>>()?;
         Ok(Self { _files: files })
     }
 }
 
-fn lock_one(root: &Path, interface: &Interface) -> anyhow::Result<Flock<File>> {
-    let Instance(name) = Instance::of(std::slice::from_ref(interface))?;
-    let path = root.join(format!("{name}.lock"));
+fn lock_one(root: &Path, index: u32, interface: &str) -> anyhow::Result<Flock<File>> {
+    let path = root.join(format!("{}_if{index}.lock", namespace()?));
     let file = OpenOptions::new()
         .read(true)
         .write(true)
@@ -303,9 +354,8 @@ fn lock_one(root: &Path, interface: &Interface) -> anyhow::Result<Flock<File>> {
             let mut holder = String::new();
             file.read_to_string(&mut holder)?;
             bail!(
-                "another agent (process {holder}) meters {}; stop it first, or ask it with \
-                 `collector status`",
-                interface.name
+                "another agent (process {holder}) meters {interface}; stop it first, or ask it \
+                 with `collector status`"
             )
         }
         Err((_, error)) => Err(error).with_context(|| format!("locking {}", path.display())),
@@ -315,42 +365,47 @@ fn lock_one(root: &Path, interface: &Interface) -> anyhow::Result<Flock<File>> {
 /// Every pin folder of any instance and layout that names one of `interfaces`.
 ///
 /// # Errors
-/// Where the root can't be read for another reason than that it is not there.
+/// As [`folders_in_namespace`].
 pub(super) fn folders_naming(
     root: &Path,
     interfaces: &[Interface],
 ) -> anyhow::Result<Vec<PinFolder>> {
+    let mut folders = folders_in_namespace(root)?;
+    folders.retain(|folder| {
+        let indexes = folder.indexes();
+        interfaces.iter().any(|one| indexes.contains(&one.index))
+    });
+    Ok(folders)
+}
+
+/// Every pin folder of any instance and layout in this network namespace.
+///
+/// # Errors
+/// Where the root can't be read for another reason than that it is not there.
+pub(super) fn folders_in_namespace(root: &Path) -> anyhow::Result<Vec<PinFolder>> {
     let mut found = Vec::new();
     let entries = match fs::read_dir(root) {
         Ok(entries) => entries,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(found),
         Err(error) => return Err(error).with_context(|| format!("reading {}", root.display())),
     };
-    let wanted: Vec<_> = interfaces
-        .iter()
-        .map(|one| Instance::of(std::slice::from_ref(one)))
-        .collect::<Result<_, _>>()?;
+    let namespace = namespace()?;
     for entry in entries {
-        let path = entry?.path();
-        let name = path.file_name().unwrap_or_default().to_string_lossy();
-        if wanted.iter().any(|Instance(one)| names_one(&name, one)) {
-            found.push(PinFolder { path });
+        let folder = PinFolder {
+            path: entry?.path(),
+        };
+        if is_in(&folder.name(), &namespace) {
+            found.push(folder);
         }
     }
     Ok(found)
 }
 
-/// Whether the folder `v1_net4026_if2_if3` … belongs to a set with the interface `net4026_if2`.
-fn names_one(folder: &str, one: &str) -> bool {
-    let Some((namespace, index)) = one.rsplit_once("_if") else {
-        return false;
-    };
-    let Some((_, rest)) = folder.split_once('_') else {
-        return false;
-    };
-    rest.strip_prefix(namespace)
-        .and_then(|rest| rest.strip_prefix("_if"))
-        .is_some_and(|indexes| indexes.split('_').any(|other| other == index))
+/// Whether the folder `v1_net4026_if2_if3` … belongs to the namespace `net4026`.
+fn is_in(folder: &str, namespace: &str) -> bool {
+    let rest = folder.split_once('_').map_or("", |(_, rest)| rest);
+    let rest = rest.strip_prefix(namespace);
+    rest.is_some_and(|rest| rest.starts_with("_if"))
 }
 
 /// The map's number in this kernel, unique while it is up.
@@ -365,12 +420,24 @@ pub(super) fn map_number(map: &MapData) -> anyhow::Result<u32> {
 mod tests {
     use super::*;
 
+    fn indexes(name: &str) -> Vec<u32> {
+        let path = name.into();
+        PinFolder { path }.indexes()
+    }
+
     #[test]
     fn a_folder_names_each_interface_of_its_set_and_no_other() {
-        assert!(names_one("v1_net40_if2_13", "net40_if2"));
-        assert!(names_one("v9_net40_if2_13", "net40_if13"));
-        assert!(!names_one("v1_net40_if2_13", "net40_if1"));
-        assert!(!names_one("v1_net4_if2", "net40_if2"));
-        assert!(!names_one("nonsense", "net40_if2"));
+        assert_eq!(indexes("v1_net40_if2_13"), [2, 13]);
+        assert_eq!(indexes("v9_net40_if2"), [2]);
+        assert_eq!(indexes("v1_net40_if2_13_left1"), [2, 13], "moved aside");
+        assert!(indexes("nonsense").is_empty());
+    }
+
+    #[test]
+    fn a_folder_belongs_to_one_namespace() {
+        assert!(is_in("v1_net40_if2_13", "net40"));
+        assert!(is_in("v9_net40_if2_left2", "net40"));
+        assert!(!is_in("v1_net401_if2", "net40"));
+        assert!(!is_in("nonsense", "net40"));
     }
 }

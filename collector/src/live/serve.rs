@@ -27,22 +27,23 @@ const ANSWER_WITHIN: Duration = Duration::from_secs(2);
 /// What the loop waits for beside time and signals.
 struct Awaited {
     listener: UnixListener,
-    samples: AsyncFd<OwnedFd>,
     late: AsyncFd<OwnedFd>,
+    overflow: AsyncFd<OwnedFd>,
 }
 
 impl Awaited {
     fn of<T: Tap>(agent: &Agent<T>, doors: &Doors) -> anyhow::Result<Self> {
-        let [samples, late] = agent.rings()?.map(sys::watch);
+        let [late, overflow] = agent.rings()?.map(sys::watch);
         Ok(Self {
             listener: UnixListener::from_std(doors.status.try_clone()?)?,
-            samples: samples?,
             late: late?,
+            overflow: overflow?,
         })
     }
 }
 
-/// Starts an agent and meters until SIGTERM or SIGINT, then stops cleanly. Signals are caught
+/// Starts an agent and meters until SIGTERM or SIGINT, or until the host takes its hooks away, then
+/// stops cleanly. Signals are caught
 /// before the start: one that comes meanwhile stops the agent when it is up, and nothing stays
 /// attached.
 ///
@@ -55,7 +56,8 @@ pub async fn serve<T: Tap>(
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     let (mut agent, doors) = leaving_no_trace(start)?;
-    let awaited = match Awaited::of(&agent, &doors) {
+    let begun = agent.begin_draining();
+    let awaited = match begun.and_then(|()| Awaited::of(&agent, &doors)) {
         Ok(awaited) => awaited,
         Err(error) => {
             agent.stop()?;
@@ -73,14 +75,20 @@ pub async fn serve<T: Tap>(
         tokio::select! {
             _ = terminate.recv() => break,
             _ = interrupt.recv() => break,
-            _ = ticks.tick() => leaving_no_trace(|| agent.tick(sys::boot_time()))?,
+            _ = ticks.tick() => {
+                leaving_no_trace(|| agent.tick(sys::boot_time()))?;
+                if let Some(why) = agent.ended() {
+                    warn!("{why}");
+                    break;
+                }
+            }
             _ = settles.tick() => leaving_no_trace(|| agent.settle(sys::boot_time()))?,
             _ = drains.tick() => leaving_no_trace(|| agent.drain()),
-            ready = awaited.samples.readable() => {
+            ready = awaited.late.readable() => {
                 leaving_no_trace(|| agent.drain());
                 ready?.clear_ready();
             }
-            ready = awaited.late.readable() => {
+            ready = awaited.overflow.readable() => {
                 leaving_no_trace(|| agent.drain());
                 ready?.clear_ready();
             }

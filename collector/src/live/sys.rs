@@ -258,6 +258,12 @@ pub fn boot_time() -> u64 {
     clock(nix::time::ClockId::CLOCK_BOOTTIME)
 }
 
+/// Nanoseconds since boot, suspend not counted.
+#[must_use]
+pub(super) fn awake_time() -> u64 {
+    clock(nix::time::ClockId::CLOCK_MONOTONIC)
+}
+
 /// Nanoseconds since 1970 (UTC).
 #[must_use]
 pub(super) fn wall_time() -> u64 {

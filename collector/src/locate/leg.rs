@@ -11,7 +11,7 @@ use collector_common::{
     flow::{Flow, NO_USER, OpenerBasis},
     key::{Address, Side},
     packet::protocol,
-    schema::{Leg, LegBasis, Nickname, Relay},
+    schema::{Direction, Leg, LegBasis, Nickname, Relay},
 };
 use hashbrown::HashSet;
 
@@ -38,6 +38,8 @@ pub struct Owner {
     pub basis: LegBasis,
     /// Of which of the host's relays.
     pub relay: Option<Nickname>,
+    /// Who opened it.
+    pub direction: Direction,
 }
 
 /// What tells legs apart, at one moment.
@@ -84,6 +86,7 @@ impl Legs {
                 leg: Leg::Unknown,
                 basis: LegBasis::None,
                 relay: None,
+                direction: Direction::Unknown,
             };
         }
         let seen = self.seen(flow);
@@ -95,6 +98,11 @@ impl Legs {
             leg,
             basis,
             relay: self.relay(leg, &seen),
+            direction: if seen.opened_by_host {
+                Direction::Out
+            } else {
+                Direction::In
+            },
         }
     }
 

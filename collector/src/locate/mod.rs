@@ -16,7 +16,7 @@ use std::sync::Arc;
 use collector_common::{
     flow::Flow,
     key::Side,
-    schema::{Country, Leg, LegBasis, Nickname, Proxy},
+    schema::{Country, Direction, Leg, LegBasis, Nickname, Proxy},
 };
 
 use asn::Systems;
@@ -41,6 +41,8 @@ pub struct Places {
     pub leg_basis: LegBasis,
     /// The relay of this host whose traffic it is.
     pub relay: Option<Nickname>,
+    /// Who opened it.
+    pub direction: Direction,
     /// Of the opener.
     pub source: Location,
     /// Of the other side.
@@ -62,12 +64,18 @@ impl Surroundings {
     /// Places of a flow.
     #[must_use]
     pub fn places(&self, flow: &Flow) -> Places {
-        let Owner { leg, basis, relay } = self.legs.owner(flow);
+        let Owner {
+            leg,
+            basis,
+            relay,
+            direction,
+        } = self.legs.owner(flow);
         let opener = flow.entry.opener();
         Places {
             leg,
             leg_basis: basis,
             relay,
+            direction,
             source: self.location(flow, opener),
             destination: self.location(flow, opener.other()),
         }

@@ -2,7 +2,7 @@
 
 use collector_common::{event::SampleHeader, expiry::End, flow::Flow, schema::Level, wire::Tally};
 
-use super::{SampleLimits, WallClock, samples::Samples};
+use super::{SampleLimits, WallClock, samples::Inspectors};
 use crate::{
     anonymize::{agent::Agents, anonymize},
     inspect::{Method, systems::by_system},
@@ -13,7 +13,7 @@ use crate::{
 
 /// Knows what the payload of the flows under way says, and where addresses are.
 pub struct Recorder {
-    samples: Samples,
+    samples: Inspectors,
     surroundings: Surroundings,
     agents: Agents,
 }
@@ -23,7 +23,7 @@ impl Recorder {
     #[must_use]
     pub fn new(limits: SampleLimits, surroundings: Surroundings, now: u64) -> Self {
         Self {
-            samples: Samples::new(limits, now),
+            samples: Inspectors::new(limits, now),
             surroundings,
             agents: Agents::default(),
         }
@@ -32,13 +32,15 @@ impl Recorder {
     /// Takes a payload sample; `bytes` may be longer than what was taken. False where no more of
     /// this flow is wanted.
     pub fn sample(&mut self, header: &SampleHeader, bytes: &[u8]) -> bool {
-        self.samples.add(header, bytes)
+        self.samples.of(header.id).add(header, bytes)
     }
 
     /// The record of `flow` that is due: `counts` is what it adds, opener first. After
     /// [`End::Active`] the flow goes on and keeps its label.
     pub fn record(&mut self, flow: &Flow, counts: [Tally; 2], end: End) -> Record {
-        let mut inspection = self.samples.inspection(flow, end == End::Active);
+        let mut samples = self.samples.of(flow.entry.id);
+        let (mut inspection, sample) = samples.inspection(flow, end == End::Active);
+        drop(samples);
         if inspection.method == Method::None {
             let system = self.surroundings.system(flow);
             inspection = system.and_then(by_system).unwrap_or(inspection);
@@ -48,6 +50,7 @@ impl Recorder {
             counts,
             end,
             inspection,
+            sample,
         }
     }
 
@@ -57,15 +60,20 @@ impl Recorder {
         self.surroundings.places(&record.flow)
     }
 
-    /// `record` as the spool takes it at `level`.
+    /// `record`, whose ends are at `places`, as the spool takes it at `level`.
     #[must_use]
-    pub fn publish(&mut self, record: &Record, level: Level, clock: WallClock) -> Entered {
+    pub fn publish(
+        &mut self,
+        record: &Record,
+        places: &Places,
+        level: Level,
+        clock: WallClock,
+    ) -> Entered {
         let minutes = clock
             .utc(record.flow.entry.since)
             .as_second()
             .div_euclid(60);
-        let places = self.places(record);
-        anonymize(record, &places, level, minutes, &mut self.agents)
+        anonymize(record, places, level, minutes, &mut self.agents)
     }
 
     /// From now on, this is known of addresses.
@@ -76,6 +84,12 @@ impl Recorder {
     /// Forgets samples of flows that nobody ended.
     pub fn forget(&mut self, now: u64) {
         self.samples.forget(now);
+    }
+
+    /// Who inspects the samples, for threads that do so beside this one.
+    #[must_use]
+    pub fn inspectors(&self) -> &Inspectors {
+        &self.samples
     }
 
     /// Samples that were not looked at because too many flows were undecided.

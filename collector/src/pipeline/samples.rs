@@ -1,7 +1,15 @@
 //! Inspectors of the flows that are under way.
 
-use collector_common::{event::SampleHeader, flow::Flow, key::Side};
+use std::sync::Arc;
+
+use collector_common::{
+    event::{SampleHeader, sample_ring},
+    flow::Flow,
+    key::Side,
+    schema::Sample,
+};
 use hashbrown::{HashMap, hash_map};
+use parking_lot::{Mutex, MutexGuard};
 
 use crate::inspect::{self, Inspection, Inspector, explain::Detail};
 
@@ -19,6 +27,8 @@ pub struct SampleLimits {
     pub explain: Option<Detail>,
     /// No payload is taken, so that ports say all there is to say.
     pub blind: bool,
+    /// Shards that share the bounds; a power of two.
+    pub shards: u32,
 }
 
 impl SampleLimits {
@@ -43,7 +53,41 @@ impl Default for SampleLimits {
             forget_after: 9_000_000_000_000,
             explain: None,
             blind: false,
+            shards: 1,
         }
+    }
+}
+
+/// Inspectors in shards that are locked apart: live, each ring of samples has a shard and a thread.
+#[derive(Clone)]
+pub struct Inspectors(Arc<[Mutex<Samples>]>);
+
+impl Inspectors {
+    /// Starts at `now`, as [`Samples::new`].
+    pub(super) fn new(limits: SampleLimits, now: u64) -> Self {
+        let shards = limits.shards.max(1);
+        let share = |bound: usize| bound.div_ceil(shards as usize);
+        let limits = SampleLimits {
+            undecided: share(limits.undecided),
+            flows: share(limits.flows),
+            ..limits
+        };
+        let samples = |_| Mutex::new(Samples::new(limits, now));
+        Self((0..shards).map(samples).collect())
+    }
+
+    /// The shard of the flow `id`.
+    pub(crate) fn of(&self, id: u64) -> MutexGuard<'_, Samples> {
+        let shards = u32::try_from(self.0.len()).unwrap_or(1);
+        self.0[sample_ring(id, shards) as usize].lock()
+    }
+
+    pub(super) fn forget(&self, now: u64) {
+        self.0.iter().for_each(|shard| shard.lock().forget(now));
+    }
+
+    pub(super) fn shed(&self) -> u64 {
+        self.0.iter().map(|shard| shard.lock().shed()).sum()
     }
 }
 
@@ -55,10 +99,14 @@ struct Entry {
     inspection: Option<Box<Inspection>>,
     /// Last [`Samples::forget`] before anything was heard of the flow.
     heard: u64,
+    /// How many samples came.
+    samples: u32,
+    /// More would have told nothing.
+    is_whole: bool,
 }
 
 /// By flow id. No `Debug`: it holds payload.
-pub(super) struct Samples {
+pub(crate) struct Samples {
     limits: SampleLimits,
     flows: HashMap<u64, Entry>,
     undecided: usize,
@@ -87,7 +135,7 @@ impl Samples {
 
     /// Hands a sample to its flow's inspector. Once the inspector has decided, its payload goes, and
     /// the answer is false.
-    pub(super) fn add(&mut self, header: &SampleHeader, bytes: &[u8]) -> bool {
+    pub(crate) fn add(&mut self, header: &SampleHeader, bytes: &[u8]) -> bool {
         let taken = usize::try_from(header.taken).unwrap_or(usize::MAX);
         let bytes = bytes.get(..taken).unwrap_or(bytes);
         let limits = &self.limits;
@@ -104,6 +152,7 @@ impl Samples {
             }
         };
         entry.heard = self.now;
+        entry.samples = entry.samples.saturating_add(1);
         let Some(inspector) = &mut entry.inspector else {
             return false;
         };
@@ -111,18 +160,31 @@ impl Samples {
         let decided = inspector.decided();
         if decided {
             self.undecided -= 1;
+            entry.is_whole = true;
             entry.decide();
         }
         !decided
     }
 
-    /// What is known of `flow`; kept when it goes on.
-    pub(super) fn inspection(&mut self, flow: &Flow, goes_on: bool) -> Inspection {
+    /// What is known of `flow`, and of how much of its payload; kept when it goes on.
+    pub(super) fn inspection(&mut self, flow: &Flow, goes_on: bool) -> (Inspection, Sample) {
+        let sent = if self.limits.blind { 0 } else { sent(flow) };
         let hash_map::Entry::Occupied(mut entry) = self.flows.entry(flow.entry.id) else {
-            return self.by_port(flow);
+            let sample = if sent == 0 {
+                Sample::None
+            } else {
+                Sample::Lost
+            };
+            return (self.by_port(flow), sample);
         };
         let known = entry.get_mut();
         known.heard = self.now;
+        let is_whole = known.is_whole || known.samples >= sent;
+        let sample = if is_whole {
+            Sample::Whole
+        } else {
+            Sample::Lost
+        };
         self.undecided -= usize::from(known.inspector.is_some());
         known.decide();
         let inspection = if goes_on {
@@ -130,7 +192,8 @@ impl Samples {
         } else {
             entry.remove().inspection
         };
-        inspection.map_or_else(|| self.by_port(flow), |inspection| *inspection)
+        let inspection = inspection.map_or_else(|| self.by_port(flow), |inspection| *inspection);
+        (inspection, sample)
     }
 
     fn by_port(&self, flow: &Flow) -> Inspection {
@@ -162,6 +225,12 @@ impl Samples {
     }
 }
 
+/// How many samples of `flow` went to the ring, or found it full.
+fn sent(flow: &Flow) -> u32 {
+    let windows = flow.entry.directions.iter().map(|side| side.window);
+    windows.map(|window| u32::from(window.segments)).sum()
+}
+
 impl Entry {
     fn new(header: &SampleHeader, explain: Option<Detail>) -> Self {
         let mut ports = [header.source_port, header.destination_port];
@@ -177,6 +246,8 @@ impl Entry {
             inspector: Some(Box::new(inspector)),
             inspection: None,
             heard: 0,
+            samples: 0,
+            is_whole: false,
         }
     }
 

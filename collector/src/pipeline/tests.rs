@@ -1,6 +1,10 @@
 use std::{fs, path::Path};
 
-use collector_common::{key::Address, packet::protocol, schema::Level};
+use collector_common::{
+    key::Address,
+    packet::protocol,
+    schema::{Level, Sample},
+};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -337,6 +341,73 @@ fn undecided_flows_are_bounded_and_their_samples_counted() {
         pipeline.samples_shed(),
         4,
         "flows that nobody ended are gone"
+    );
+}
+
+/// The record of flow 1, of whose payload the kernel took `sent` pieces a side, after these samples.
+fn sampled(sent: [u8; 2], samples: &[(bool, &[u8])], limits: SampleLimits) -> Sample {
+    let folder = TempDir::new().unwrap();
+    let mut config = config(folder.path());
+    config.samples = limits;
+    let mut pipeline = Pipeline::new(config, Keep::default()).unwrap();
+    for (from_opener, bytes) in samples {
+        pipeline.sample(&sample(1, *from_opener, bytes), bytes);
+    }
+    let (mut flow, counts) = flow(1, &packet(4, protocol::TCP, 4444), [5, 6], [OPEN, OPEN]);
+    for (side, sent) in flow.entry.directions.iter_mut().zip(sent) {
+        side.window.segments = sent;
+    }
+    pipeline.flow_ended(&flow, counts, End::Active);
+    pipeline.flow_ended(&flow, counts, End::Finished);
+    let records = &pipeline.tap().0;
+    assert_eq!(
+        records[0].sample, records[1].sample,
+        "a cut changes nothing"
+    );
+    records[0].sample
+}
+
+#[test]
+fn a_record_tells_whether_all_of_the_payload_that_was_wanted_was_looked_at() {
+    let (foreign, limits) = (&[0xff; 8][..], SampleLimits::default());
+    let one = [(true, foreign)];
+    assert_eq!(sampled([0, 0], &[], limits), Sample::None);
+    assert_eq!(sampled([1, 0], &one, limits), Sample::Whole);
+    assert_eq!(sampled([1, 1], &one, limits), Sample::Lost);
+    assert_eq!(sampled([2, 0], &[], limits), Sample::Lost);
+    // Decided: what was lost behind it would have told nothing.
+    let decided = [(true, REQUEST), (false, RESPONSE)];
+    assert_eq!(sampled([8, 8], &decided, limits), Sample::Whole);
+    let full = SampleLimits {
+        undecided: 0,
+        ..limits
+    };
+    assert_eq!(sampled([1, 0], &one, full), Sample::Lost);
+    let blind = SampleLimits {
+        blind: true,
+        ..limits
+    };
+    assert_eq!(sampled([1, 0], &[], blind), Sample::None);
+}
+
+#[test]
+fn shards_share_the_bounds_and_a_flow_has_one_of_them() {
+    let folder = TempDir::new().unwrap();
+    let mut config = config(folder.path());
+    config.samples = SampleLimits {
+        undecided: 4,
+        shards: 4,
+        ..SampleLimits::default()
+    };
+    let mut pipeline = Pipeline::new(config, ()).unwrap();
+    for id in 0..8 {
+        pipeline.sample(&sample(id, true, b"G"), b"G");
+        pipeline.sample(&sample(id, true, b"E"), b"E");
+    }
+    assert_eq!(
+        pipeline.samples_shed(),
+        8,
+        "both of each flow beyond the first of its shard"
     );
 }
 

@@ -11,8 +11,9 @@ use aya_obj::generated::bpf_cmd::{
     BPF_MAP_LOOKUP_ELEM, BPF_MAP_UPDATE_ELEM, BPF_PROG_TEST_RUN,
 };
 use seccompiler::{
-    BackendError, BpfProgram, SeccompAction, SeccompCmpArgLen::Dword, SeccompCmpOp,
-    SeccompCondition, SeccompFilter, SeccompRule, TargetArch,
+    BackendError, BpfProgram, SeccompAction,
+    SeccompCmpArgLen::{Dword, Qword},
+    SeccompCmpOp, SeccompCondition, SeccompFilter, SeccompRule, TargetArch,
 };
 
 /// Commands of bpf(2) on descriptors that are held: none makes a map, loads a program, pins, or
@@ -26,6 +27,9 @@ const BPF: [bpf_cmd; 7] = [
     BPF_PROG_TEST_RUN,
     BPF_ITER_CREATE,
 ];
+
+/// include/uapi/linux/sockios.h
+const SIOCETHTOOL: u64 = 0x8946;
 
 /// Memory, threads, time, waiting: what any program of this library does.
 const COMMON: &[i64] = &[
@@ -65,8 +69,6 @@ const COMMON: &[i64] = &[
     libc::SYS_rt_sigreturn,
     libc::SYS_sched_getaffinity,
     libc::SYS_sched_yield,
-    libc::SYS_sendmsg,
-    libc::SYS_sendto,
     libc::SYS_set_robust_list,
     libc::SYS_sigaltstack,
     libc::SYS_statx,
@@ -155,13 +157,16 @@ pub(super) fn of_agent(keeps_filters: bool) -> Result<Calls, BackendError> {
         let same = equal(1, u64::from(command.unsigned_abs()))?;
         allow_where(&mut rules, libc::SYS_fcntl, vec![same])?;
     }
-    for request in [libc::FIONBIO, libc::TCGETS] {
+    // What drivers say of their offloads; to change them takes CAP_NET_ADMIN.
+    for request in [libc::FIONBIO, libc::TCGETS, SIOCETHTOOL] {
         allow_where(&mut rules, libc::SYS_ioctl, vec![equal(1, request)?])?;
     }
     // Limits are read, never set: the new ones' pointer is null.
-    let old_limit =
-        SeccompCondition::new(2, seccompiler::SeccompCmpArgLen::Qword, SeccompCmpOp::Eq, 0)?;
+    let old_limit = SeccompCondition::new(2, Qword, SeccompCmpOp::Eq, 0)?;
     allow_where(&mut rules, libc::SYS_prlimit64, vec![old_limit])?;
+    // To the peer that a socket has: none is led to another.
+    let no_address = SeccompCondition::new(4, Qword, SeccompCmpOp::Eq, 0)?;
+    allow_where(&mut rules, libc::SYS_sendto, vec![no_address])?;
     if keeps_filters {
         let route = [
             equal(0, libc::AF_NETLINK as u64)?,
@@ -176,7 +181,10 @@ pub(super) fn of_agent(keeps_filters: bool) -> Result<Calls, BackendError> {
 /// What the opener calls.
 pub(super) fn of_opener() -> Result<Calls, BackendError> {
     let mut rules = common()?;
-    allow(&mut rules, &[libc::SYS_openat]);
+    allow(
+        &mut rules,
+        &[libc::SYS_openat, libc::SYS_sendmsg, libc::SYS_sendto],
+    );
     #[cfg(target_arch = "x86_64")]
     allow(&mut rules, &[libc::SYS_open]);
     compiled(rules)

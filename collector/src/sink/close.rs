@@ -159,6 +159,9 @@ impl ClosedFile {
         for line in self.hours.lines(self.header.k) {
             push_json(&mut text, &line);
         }
+        for anomaly in self.content.anomalies.iter() {
+            push_json(&mut text, &Line::Anomaly(*anomaly));
+        }
         if let Some((since, until)) = self.span {
             let counters = self.content.counters();
             push_json(

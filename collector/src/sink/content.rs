@@ -7,6 +7,7 @@ use hashbrown::HashMap;
 
 use super::{
     SinkError,
+    anomalies::Anomalies,
     days::{Histograms, day_of},
     entry::{Entry, Kind, Row, Size},
     recover::{SpoolLine, each_line},
@@ -23,6 +24,7 @@ pub(super) struct Content {
     counted: HashMap<(u32, i64), Size>,
     /// Of those.
     sizes: BTreeMap<(Leg, i64), Histograms>,
+    pub(super) anomalies: Anomalies,
     /// When the spool was begun.
     before: Option<Counters>,
     after: Counters,
@@ -37,7 +39,7 @@ impl Content {
     }
 
     pub(super) fn is_empty(&self) -> bool {
-        self.rows.is_empty() && self.counted.is_empty()
+        self.rows.is_empty() && self.counted.is_empty() && self.anomalies.is_empty()
     }
 
     /// Sums by kind and begin, rows included.
@@ -107,6 +109,7 @@ impl Reading {
                 let sizes = content.sizes.entry((leg, day)).or_default();
                 sizes.add(&histograms);
             }
+            Entry::Anomaly(anomaly) => content.anomalies.add(&anomaly),
             Entry::Ids(_) => {}
             Entry::Totals(totals) => {
                 content.before.get_or_insert(totals.counters);

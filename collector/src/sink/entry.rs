@@ -7,7 +7,7 @@
 
 use std::{borrow::Cow, str::FromStr};
 
-use collector_common::schema::{Counters, Header, Leg, Nickname, Sum, Traits, Volume};
+use collector_common::schema::{Anomaly, Counters, Header, Leg, Nickname, Sum, Traits, Volume};
 use serde::{Deserialize, Serialize};
 
 /// Names the life of the kernel's maps; 16 hexadecimal digits in files.
@@ -183,10 +183,12 @@ pub(super) enum Entry {
         #[serde(flatten)]
         histograms: super::days::Histograms,
     },
+    /// Found among all records so far; it may be in several commits of an hour.
+    Anomaly(Anomaly),
     /// Of all records of the commit.
     Ids(Ids),
     /// Ends a commit.
-    Totals(Totals),
+    Totals(Box<Totals>),
 }
 
 /// Many ids in little room: the kernel counts them up, so most follow each other.

@@ -11,11 +11,12 @@ use std::{
 };
 
 use collector_common::{
-    schema::{Counters, Geo, Header, Relay, Volume},
+    schema::{Anomaly, Counters, Geo, Header, Relay, Volume},
     wire::Tally,
 };
 use jiff::Timestamp;
 
+mod anomalies;
 mod close;
 mod content;
 mod days;
@@ -187,11 +188,7 @@ impl Sink {
         }
         let mut recovered = recover::scan(folder, node)?;
         let state = State::read(folder, node)?;
-        let mut totals = recovered
-            .totals_of(config.lineage)
-            .cloned()
-            .unwrap_or_default();
-        totals.lineage = config.lineage;
+        let totals = sums_of(config.lineage, &recovered);
         let carried = recovered.carried(config.lineage);
         let mut disk = disk;
         let spool = new_spool(&config, &totals, carried.clone(), now, &mut *disk)?;
@@ -228,6 +225,13 @@ impl Sink {
         let as_row = has_line && self.config.header.level.has_flows();
         self.queue.push(id, record, as_row);
         self.totals.written.add(sum);
+    }
+
+    /// Takes anomalies; a level without statistics does not tell them.
+    pub fn note(&mut self, anomalies: &[Anomaly]) {
+        if self.config.header.level.has_flows() {
+            self.queue.note(anomalies);
+        }
     }
 
     /// Writes what waits, ends it with the sums so far and syncs it: a crash leaves all of it or
@@ -277,6 +281,29 @@ impl Sink {
     #[must_use]
     pub fn is_old(&self, now: u64) -> bool {
         self.spool.is_old(now, self.config.limits.age())
+    }
+
+    /// Writes records of another life of maps from now on, in the next spool: nothing may wait.
+    ///
+    /// # Errors
+    /// As [`Sink::rotate`].
+    pub fn go_on_as(
+        &mut self,
+        lineage: Lineage,
+        recovered: &Recovered,
+        now: Moment,
+    ) -> Result<(), SinkError> {
+        if lineage == self.totals.lineage {
+            return Ok(());
+        }
+        if !self.queue.is_empty() || self.totals != self.told {
+            self.flush()?;
+        }
+        self.config.lineage = lineage;
+        self.told = sums_of(lineage, recovered);
+        self.totals = self.told.clone();
+        self.recent = [Ids::default(), recovered.carried(lineage)];
+        self.rotate(now)
     }
 
     /// Opens the next spool and closes this one, and those that could not be closed before.
@@ -449,6 +476,14 @@ fn over(now: Timestamp) -> i64 {
     day_of(now.as_second() / 60 - DAY_GRACE)
 }
 
+/// Newest sums of `lineage` that a crash left; all zero where there are none.
+fn sums_of(lineage: Lineage, recovered: &Recovered) -> Totals {
+    Totals {
+        lineage,
+        ..recovered.totals_of(lineage).cloned().unwrap_or_default()
+    }
+}
+
 /// Makes `folder`, mode 0700, where it is absent.
 pub(crate) fn make_folder(folder: &Path) -> Result<(), SinkError> {
     DirBuilder::new()
@@ -472,7 +507,7 @@ fn new_spool(
         carried,
         ..totals.clone()
     };
-    push_json(&mut text, &Entry::Totals(totals));
+    push_json(&mut text, &Entry::Totals(Box::new(totals)));
     Spool::create(
         &config.folder,
         &config.node,

@@ -2,10 +2,11 @@
 
 use std::{collections::BTreeMap, io};
 
-use collector_common::schema::Leg;
+use collector_common::schema::{Anomaly, Leg};
 use hashbrown::HashMap;
 
 use super::{
+    anomalies::Anomalies,
     days::{Histograms, day_of},
     entry::{Entered, Entry, Ids, Kind, Row, Size, SpoolId, Totals, push_json},
     frame,
@@ -37,6 +38,8 @@ pub(super) struct Queue {
     new_kinds: usize,
     counted: BTreeMap<(u32, i64), Size>,
     sizes: BTreeMap<(Leg, i64), Histograms>,
+    /// No more than kinds of anomalies times hours.
+    anomalies: Anomalies,
     records: usize,
     ids: Vec<SpoolId>,
 }
@@ -67,6 +70,10 @@ impl Queue {
         }
     }
 
+    pub(super) fn note(&mut self, anomalies: &[Anomaly]) {
+        anomalies.iter().for_each(|one| self.anomalies.add(one));
+    }
+
     fn number(&mut self, kind: Kind) -> u32 {
         if let Some(number) = self.kinds.get(&kind) {
             return *number;
@@ -92,7 +99,7 @@ impl Queue {
     }
 
     pub(super) fn is_empty(&self) -> bool {
-        self.records == 0
+        self.records == 0 && self.anomalies.is_empty()
     }
 
     /// Frames that end with `totals`, and how much text is in them.
@@ -113,11 +120,14 @@ impl Queue {
                 },
             );
         }
+        for anomaly in self.anomalies.iter() {
+            push_json(&mut text, &Entry::Anomaly(*anomaly));
+        }
         let ids = self.packed_ids();
         if !ids.is_empty() {
             push_json(&mut text, &Entry::Ids(ids));
         }
-        push_json(&mut text, &Entry::Totals(totals.clone()));
+        push_json(&mut text, &Entry::Totals(Box::new(totals.clone())));
         let last = frame::encode(text.as_bytes(), frame::FAST)?;
         let text = self.packed_text + text.len();
         Ok(([self.packed.as_slice(), &last].concat(), text as u64))

@@ -82,7 +82,7 @@ impl Recovered {
                 ids.append(totals.carried.clone());
                 self.ids.entry(totals.lineage).or_default().insert(&ids);
                 self.keep_commit((totals.commit, totals.lineage, ids));
-                self.keep_totals(totals.clone());
+                self.keep_totals(*totals.clone());
             }
             _ => {}
         }

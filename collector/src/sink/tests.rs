@@ -9,7 +9,7 @@ use collector_common::{
     flow::OpenerBasis,
     schema::{
         Confidence, Country, Dimension, Label, Leg, LegBasis, Level, Line, Method, Outcome,
-        PayloadMode, Port, Sum, TimeZone, Traits, Transport,
+        PayloadMode, Port, Sample, Sum, TimeZone, Traits, Transport,
     },
 };
 use proptest::prelude::*;
@@ -131,6 +131,7 @@ pub(super) fn record(failed: bool) -> Entered {
         method: Method::Dpi,
         guessed: false,
         confidence: Confidence::Certain,
+        sample: Sample::Whole,
         source_country: Country::NOWHERE,
         destination_country: Country::UNKNOWN,
         source_proxy: None,

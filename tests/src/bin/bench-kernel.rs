@@ -88,7 +88,7 @@ impl Bench {
         let mut loader = EbpfLoader::new();
         loader
             .btf(Some(&btf))
-            .map_max_entries(names::SAMPLES, 1 << 24);
+            .map_max_entries(names::SAMPLES[0], 1 << 24);
         let mut ours = loader.load(&read(&ours_path)?)?;
         let mut peers = EbpfLoader::new()
             .btf(Some(&btf))
@@ -113,7 +113,7 @@ impl Bench {
             }
         }
         let samples = ours
-            .take_map(names::SAMPLES)
+            .take_map(names::SAMPLES[0])
             .context("no ring of samples")?;
         let samples = RingBuf::try_from(samples)?;
         Ok(Self {

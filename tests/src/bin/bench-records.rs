@@ -13,6 +13,7 @@ use std::{
 use anyhow::{Context, Result};
 use clap::Parser;
 use collector::{
+    anomalies::{Detector, Sighting, WINDOW},
     locate::{
         Surroundings,
         country::{Files, Source},
@@ -69,6 +70,8 @@ fn level(name: &str) -> Result<Level, String> {
 
 /// Records that are made at a time: they fit the processor's caches, as one that just ended does.
 const BATCH: usize = 1000;
+/// Batches of a minute: 1,000 flows a second.
+const BATCHES_A_WINDOW: u64 = 60;
 
 fn main() -> Result<()> {
     let arguments = Arguments::parse();
@@ -94,6 +97,8 @@ fn main() -> Result<()> {
 #[derive(Clone, Copy, Default)]
 struct Run {
     locate: Duration,
+    /// Looking for anomalies, places given.
+    detect: Duration,
     /// Locating included.
     anonymize: Duration,
     /// Queue and commits.
@@ -120,6 +125,7 @@ fn run(arguments: &Arguments, records: &mut Records) -> Result<Run> {
     );
     let config = config(folder, level)?;
     let (mut sink, _) = Sink::open(config, Box::new(LocalDisk), clock.moment(BEGIN))?;
+    let mut detector = Detector::default();
     let mut floor = Floor::create(&scratch.path().join("floor.zst"), level)?;
     let mut run = Run::default();
     for number in 1..=arguments.records / BATCH {
@@ -129,10 +135,19 @@ fn run(arguments: &Arguments, records: &mut Records) -> Result<Run> {
                 black_box(recorder.places(record));
             });
         });
+        let places: Vec<_> = batch.iter().map(|record| recorder.places(record)).collect();
+        timed(&mut run.detect, || {
+            detector.advance(number as u64 * WINDOW / BATCHES_A_WINDOW, clock);
+            for (record, places) in batch.iter().zip(&places) {
+                let sighting = Sighting::of(record, places);
+                sighting.iter().for_each(|sighting| detector.see(sighting));
+            }
+        });
         let entered: Vec<Entered> = timed(&mut run.anonymize, || {
-            let published = batch
-                .iter()
-                .map(|record| recorder.publish(record, level, clock));
+            let published = batch.iter().map(|record| {
+                let places = recorder.places(record);
+                recorder.publish(record, &places, level, clock)
+            });
             published.collect()
         });
         run.lines += entered.iter().filter(|one| has_line(one)).count() as u64;
@@ -287,6 +302,7 @@ fn print(arguments: &Arguments, runs: &[Run]) {
     time("locate", |run| run.locate);
     time("locate, anonymize", |run| run.anonymize);
     time("write to the spool", |run| run.write);
+    time("look for anomalies", |run| run.detect);
     time("locate, anonymize, write", |run| run.anonymize + run.write);
     time("close", |run| run.close);
     time("all", |run| run.anonymize + run.write + run.close);

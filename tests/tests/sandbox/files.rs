@@ -136,7 +136,7 @@ fn an_agent_whose_opener_ends_ends_too_with_its_reason_and_the_next_takes_over()
     place.send(b"one")?;
     place.status_where(|status| status.seen["ingress"].packets == 1)?;
     kill(opener, Signal::SIGKILL)?;
-    let (status, log) = running.ended()?;
+    let (status, log) = running.end()?;
     assert_eq!(status.code(), Some(1), "{log}");
     assert!(log.contains("start it again"), "{log}");
     place.send(b"two")?;

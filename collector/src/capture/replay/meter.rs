@@ -86,8 +86,8 @@ impl Meter {
         }
         let entry = FlowEntry::opened_by(&self.ruled(seen), packet.number, NO_USER);
         let Some(flow) = self.table.insert(&packet.key, entry) else {
-            self.books.overflow += 1;
-            return self.late(packet, rings);
+            self.books.overflow.add(seen.wire);
+            return rings.late(&packet.key, seen);
         };
         self.books.flows += 1;
         self.add(flow, packet, rings);

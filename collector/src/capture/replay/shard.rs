@@ -27,6 +27,8 @@ use crate::{
 pub struct Formed<I> {
     /// What it counts, both directions.
     pub tally: Tally,
+    /// When its flow was closed, nanoseconds since the Unix epoch.
+    pub at: u64,
     /// What the flow is.
     pub label: Label,
     /// The record.
@@ -76,6 +78,7 @@ impl<F: Form> Shard<F> {
             out: Forming {
                 recorder: config.recorder,
                 form: config.form,
+                now: config.now,
                 formed: Vec::new(),
             },
             step: config.now / STEP,
@@ -96,6 +99,7 @@ impl<F: Form> Shard<F> {
             self.settle(packet.observation.now)?;
         }
         if let Some(arrival) = self.arrival {
+            self.out.now = packet.observation.now;
             arrival.end_before(&mut self.meter, packet, &mut self.out);
         }
         let mut rings = LateAndSamples {
@@ -162,6 +166,7 @@ impl<F: Form> Shard<F> {
     }
 
     fn pass(&mut self, now: u64, all: bool) -> anyhow::Result<()> {
+        self.out.now = now;
         let pass = Pass {
             now,
             all,
@@ -172,6 +177,7 @@ impl<F: Form> Shard<F> {
     }
 
     fn settle(&mut self, now: u64) -> anyhow::Result<()> {
+        self.out.now = now;
         let mut table = MemoryTable(&mut self.meter);
         self.closer.settle(&mut table, &mut self.out, now)
     }
@@ -181,6 +187,8 @@ impl<F: Form> Shard<F> {
 pub(super) struct Forming<F: Form> {
     recorder: Recorder,
     form: F,
+    /// Of the pass or packet, nanoseconds.
+    now: u64,
     formed: Vec<Formed<F::Item>>,
 }
 
@@ -196,6 +204,7 @@ impl<F: Form> Records for Forming<F> {
     fn flow_ended(&mut self, flow: &Flow, counts: [Tally; 2], end: End) {
         let record = self.recorder.record(flow, counts, end);
         self.formed.push(Formed {
+            at: self.now,
             label: record.inspection.label,
             tally: counts[0].plus(counts[1]),
             item: self.form.form(&mut self.recorder, record),

@@ -34,6 +34,7 @@ fn record(version: u8, number: u8) -> Record {
         counts,
         end: End::Finished,
         inspection,
+        sample: Sample::Whole,
     }
 }
 
@@ -53,7 +54,8 @@ fn a_line_has_the_exact_counts_ports_and_texts_that_may_be_shown() {
         "proto": "tcp", "ip_version": 4, "src_port": CANARY_PORT, "dst_port": 8080,
         "packets": 11, "bytes": 1100, "src2dst_packets": 5, "dst2src_packets": 6,
         "src2dst_bytes": 500, "dst2src_bytes": 600, "app": "HTTP.OCSP", "category": "Web",
-        "guessed": false, "method": "dpi", "confidence": "certain", "user_agent": "curl/8.5.0 (\"x\")[31m",
+        "guessed": false, "method": "dpi", "confidence": "certain",
+        "sample": "whole", "user_agent": "curl/8.5.0 (\"x\")[31m",
         "content_type": "text/x", "first": "2026-11-18T11:06:42.000001Z",
         "duration_ms": 3001, "end": "finished", "outcome": "answered", "failed": false,
         "leg": "exit", "leg_basis": "port", "opener_basis": "syn",
@@ -106,6 +108,7 @@ fn a_file_holds_failed_flows_too_and_tells_what_it_counts() {
         counts,
         end: End::HalfOpen,
         inspection: Inspection::default(),
+        sample: Sample::None,
     };
     let places = Surroundings::default().places(&long.flow);
     for record in [&long, &failed] {

@@ -60,7 +60,7 @@ impl Summary {
         self.out_of_order.packets += counted.out_of_order.packets;
         let largest = self.out_of_order.largest.max(counted.out_of_order.largest);
         self.out_of_order.largest = largest;
-        self.overflow_packets += counted.books.overflow;
+        self.overflow_packets += counted.books.overflow.packets;
         self.samples += counted.books.samples;
         self.samples_shed += counted.samples_shed;
         self.difference += counted.difference();

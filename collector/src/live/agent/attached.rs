@@ -4,23 +4,41 @@ use std::{fs::File, path::Path};
 
 use anyhow::Context;
 
-use super::super::{
-    Doors,
-    attach::Attachment,
-    kernel::Kernel,
-    pins::{Instance, OpenPins},
+use super::{
+    super::{
+        Doors,
+        attach::Attachment,
+        kernel::Kernel,
+        pins::{Instance, OpenPins},
+    },
+    Loaded,
 };
 use crate::rights::{Account, Inside, Rights, enter, make_folder, opener::Opener};
 
 /// Hooks are attached, and nothing that others wrote is read yet.
 pub struct Attached<'a> {
-    pub(super) kernel: &'a mut Kernel,
-    pub(super) hooks: &'a [Attachment],
-    pub(super) pins: Option<&'a OpenPins>,
-    pub(super) instance: &'a Instance,
+    kernel: &'a mut Kernel,
+    hooks: &'a [Attachment],
+    /// The agent's own, and those of what is to be written out.
+    pins: Vec<&'a OpenPins>,
+    instance: &'a Instance,
 }
 
-impl Attached<'_> {
+impl<'a> Attached<'a> {
+    pub(super) fn of(
+        loaded: &'a mut Loaded,
+        pins: Option<&'a OpenPins>,
+        instance: &'a Instance,
+    ) -> Self {
+        let left = loaded.left.readable.iter().map(|left| &left.pins);
+        Self {
+            kernel: &mut loaded.kernel,
+            hooks: &loaded.hooks,
+            pins: pins.into_iter().chain(left).collect(),
+            instance,
+        }
+    }
+
     /// Opens what a running agent needs beside files.
     ///
     /// # Errors
@@ -44,11 +62,11 @@ impl Attached<'_> {
         doors.hand_over(account)?;
         let mut removes = vec![doors.folder()?];
         let mut removes_empty = Vec::new();
-        if let Some(pins) = self.pins {
+        for pins in &self.pins {
             pins.hand_over(account)?;
             let (folder, above) = pins.folders()?;
             removes.push(folder);
-            removes_empty = above;
+            removes_empty.extend(above);
         }
         let inside = Inside {
             account,

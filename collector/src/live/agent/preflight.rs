@@ -2,12 +2,6 @@
 
 use anyhow::{Context, bail};
 
-use super::super::{
-    Options,
-    interface::Interface,
-    pins::{PinFolder, folders_naming},
-};
-
 /// The oldest kernel that the programs were tried on.
 const OLDEST: (u32, u32) = (6, 1);
 
@@ -27,27 +21,6 @@ pub(super) fn refuse_old_kernel() -> anyhow::Result<()> {
 fn version_of(release: &str) -> Option<(u32, u32)> {
     let mut numbers = release.split(|c: char| !c.is_ascii_digit()).map(str::parse);
     Some((numbers.next()?.ok()?, numbers.next()?.ok()?))
-}
-
-/// Pins that this agent would neither take over nor remove: programs of a dead one count on there.
-pub(super) fn refuse_pins(
-    options: &Options,
-    interfaces: &[Interface],
-    ours: &PinFolder,
-) -> anyhow::Result<()> {
-    let found = folders_naming(&options.pin_root, interfaces)?;
-    let foreign =
-        |folder: &&PinFolder| folder.path() != ours.path() || (!options.pin && folder.holds_maps());
-    if let Some(folder) = found.iter().find(foreign) {
-        bail!(
-            "a dead agent of another version, of another set of interfaces or without --no-pin \
-             left programs and counts in {}; start the same once more to write them, or drop them \
-             with `collector detach --iface {}`",
-            folder.path().display(),
-            options.interfaces.join(" --iface ")
-        );
-    }
-    Ok(())
 }
 
 #[cfg(test)]

@@ -7,11 +7,11 @@ use collector_common::{
 use tracing::{info, warn};
 
 use super::{
-    super::{kernel::Kernel, rings, sys},
-    Agent, wall_clock,
+    super::{kernel::Kernel, rings::LATE_RECORD, sys},
+    Agent,
 };
 use crate::{
-    closing::{Pass, Records, Seeds, Table},
+    closing::{Kind, Pass, Records, Seeds, Table},
     pipeline::{Pipeline, Tap},
     record::RecordId,
     sink::Outside,
@@ -35,7 +35,8 @@ impl<T: Tap> Agent<T> {
 
     /// A pass over the table.
     pub(super) fn pass(&mut self, now: u64, all: bool) -> anyhow::Result<()> {
-        self.pipeline.set_clock(wall_clock());
+        self.pipeline.set_clock(self.wall_clock());
+        self.pipeline.advance(now);
         let pass = Pass {
             now,
             all,
@@ -48,10 +49,12 @@ impl<T: Tap> Agent<T> {
     fn parts(&mut self) -> (&mut crate::closing::Closer, KernelTable<'_>, Spooled<'_, T>) {
         let table = KernelTable {
             kernel: &mut self.kernel,
-            rings: [self.options.sample_ring, self.options.late_ring],
+            inspects: self.drains.is_none(),
         };
         let counters = Counters {
             samples_shed: self.pipeline.samples_shed(),
+            lost_in_upgrade: self.lost_in_upgrade,
+            host: self.host.changes(),
             ..self.counters
         };
         let records = Spooled {
@@ -66,20 +69,41 @@ impl<T: Tap> Agent<T> {
 
 struct KernelTable<'a> {
     kernel: &'a mut Kernel,
-    /// Bytes of the rings of samples and of late packets.
-    rings: [u32; 2],
+    /// Samples are to be inspected here: no thread does, or a label must not miss any.
+    inspects: bool,
+}
+
+impl KernelTable<'_> {
+    fn drain_samples(&self, records: &mut impl Records) {
+        for ring in &self.kernel.samples {
+            let mut ring = ring.lock();
+            let size = ring.size();
+            ring.samples(size, |header, bytes| records.sample(header, bytes));
+        }
+    }
+
+    fn drain_packets(&mut self, seeds: &mut Seeds) {
+        let mut late = self.kernel.late.lock();
+        late.ask();
+        if seeds.has_room() {
+            late.drain(|packet| seeds.add(packet, Kind::Late));
+        }
+        let room = seeds.room_for_overflow() * LATE_RECORD;
+        let overflow = &mut self.kernel.overflow;
+        overflow.packets(room.min(overflow.size()), |packet| {
+            seeds.add(packet, Kind::Overflow);
+        });
+    }
 }
 
 impl Table for KernelTable<'_> {
     type Handle = FlowKey;
 
     fn drain(&mut self, records: &mut impl Records, seeds: &mut Seeds) {
-        rings::drain_samples(&mut self.kernel.samples, self.rings[0], |header, bytes| {
-            records.sample(header, bytes);
-        });
-        if seeds.has_room() {
-            rings::drain_late(&mut self.kernel.late, self.rings[1], |late| seeds.add(late));
+        if self.inspects {
+            self.drain_samples(records);
         }
+        self.drain_packets(seeds);
     }
 
     fn sweep(&mut self, sweep: &Sweep) -> anyhow::Result<Vec<FlowKey>> {
@@ -87,6 +111,8 @@ impl Table for KernelTable<'_> {
     }
 
     fn quiesce(&mut self) -> anyhow::Result<()> {
+        // What was sampled of a closing flow is in its ring by then, and its label is due.
+        self.inspects = true;
         Ok(sys::grace_period()?)
     }
 

@@ -1,16 +1,13 @@
 //! What the agent looks out for while it runs, and says in the log.
 
 use collector_common::{
-    books::{Books, Hook},
+    books::{Books, Hook, Reason},
     settings::SECOND,
     wire::Tally,
 };
 use tracing::{info, warn};
 
-use super::super::{
-    interface::{Interface, Links},
-    kernel::Kernel,
-};
+use super::super::{interface::Interface, kernel::Kernel};
 use crate::sink::recover::Recovered;
 
 /// What a crash left on the disk, and could not be taken up.
@@ -28,7 +25,6 @@ pub(super) fn report_recovery(recovered: &Recovered) {
 
 /// Whether the hooks see what the interfaces count: another program may hide ours.
 pub(super) struct HookWatch {
-    links: Links,
     /// Counters of the interfaces when the agent started.
     base: [Tally; 2],
     seen_base: [Tally; 2],
@@ -40,26 +36,22 @@ pub(super) struct HookWatch {
 const PATIENCE: u32 = 5;
 
 impl HookWatch {
-    pub(super) fn new(
-        links: Links,
-        interfaces: &[Interface],
-        kernel: &Kernel,
-    ) -> anyhow::Result<Self> {
+    pub(super) fn new(interfaces: &[Interface], kernel: &Kernel) -> anyhow::Result<Self> {
         let seen_base = Books::sum(&kernel.books.read()?).seen;
         Ok(Self {
-            links,
-            base: sum_counters(interfaces),
+            base: sum_counters(interfaces.iter()),
             seen_base,
             looks: 0,
             told: [false; 2],
         })
     }
 
-    pub(super) fn interface_counters(&self, interfaces: &[Interface]) -> [Tally; 2] {
-        let named = interfaces
-            .iter()
-            .filter_map(|one| self.links.named(&one.name).ok());
-        let now = sum_counters(&named.collect::<Vec<_>>());
+    /// What `interfaces` counted since the agent started.
+    pub(super) fn interface_counters<'a>(
+        &self,
+        interfaces: impl Iterator<Item = &'a Interface>,
+    ) -> [Tally; 2] {
+        let now = sum_counters(interfaces);
         [now[0].since(self.base[0]), now[1].since(self.base[1])]
     }
 
@@ -73,7 +65,11 @@ impl HookWatch {
         [0, 1].map(|hook: usize| books.seen[hook].since(self.seen_base[hook]))
     }
 
-    pub(super) fn look(&mut self, interfaces: &[Interface], books: &Books) {
+    pub(super) fn look<'a>(
+        &mut self,
+        interfaces: impl Iterator<Item = &'a Interface>,
+        books: &Books,
+    ) {
         if self.told == [true; 2] {
             return;
         }
@@ -118,19 +114,20 @@ impl Fullness {
         {
             return;
         }
-        let overflow = books.overflow.saturating_sub(self.told.overflow);
+        let overflow = found_full(books) - found_full(&self.told);
         let samples = books.samples_lost.saturating_sub(self.told.samples_lost);
         if overflow > 0 {
             warn!(
                 packets = overflow,
-                "the flow table was full; these packets are in records of their own (see \
-                 --table-size)"
+                "the flow table was full; these packets are in records of their own, or counted as \
+                 lost (see --table-size)"
             );
         }
         if samples > 0 {
             warn!(
                 samples,
-                "the ring of payload samples was full; labels suffer (see --sample-ring)"
+                "a ring of payload samples was full; labels suffer (see --sample-ring and \
+                 --inspect-share)"
             );
         }
         if overflow + samples > 0 {
@@ -140,8 +137,13 @@ impl Fullness {
     }
 }
 
-fn sum_counters(interfaces: &[Interface]) -> [Tally; 2] {
-    interfaces.iter().fold([Tally::default(); 2], |sum, one| {
+/// Packets that found the table full.
+pub(super) fn found_full(books: &Books) -> u64 {
+    books.overflow.packets + books.reasons[Reason::OverflowLost as usize].packets
+}
+
+fn sum_counters<'a>(interfaces: impl Iterator<Item = &'a Interface>) -> [Tally; 2] {
+    interfaces.fold([Tally::default(); 2], |sum, one| {
         let counted = one.hooked();
         [sum[0].plus(counted[0]), sum[1].plus(counted[1])]
     })

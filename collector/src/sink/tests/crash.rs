@@ -1,5 +1,7 @@
 //! What is left when the meter is killed.
 
+use collector_common::schema::{AnomalyKind, AnomalyTraits, Direction, Hour};
+
 use super::*;
 
 #[test]
@@ -31,6 +33,38 @@ fn a_spool_cut_anywhere_keeps_its_complete_frames_and_says_how_much_went() {
             frames.saturating_sub(1)
         );
     }
+}
+
+#[test]
+fn anomalies_outlive_a_crash_and_a_file_without_flows_and_add_up_by_the_hour() {
+    let folder = TempDir::new().unwrap();
+    let anomaly = Anomaly {
+        hour: Hour::of(moment(0).utc),
+        traits: AnomalyTraits {
+            leg: Leg::Exit,
+            kind: AnomalyKind::HostScan,
+            direction: Direction::Out,
+            port_class: None,
+        },
+        starts: 1,
+        flows: 500,
+        packets: 700,
+    };
+    let (mut sink, _) = open(config(folder.path()));
+    for _ in 0..2 {
+        sink.note(&[anomaly]);
+        commit(&mut sink);
+    }
+    drop(sink);
+    let (sink, _) = open(config(folder.path()));
+    sink.close(moment(1).utc).unwrap();
+    let twice = Anomaly {
+        starts: 2,
+        flows: 1000,
+        packets: 1400,
+        ..anomaly
+    };
+    assert_eq!(closed_lines(folder.path())[1..], [Line::Anomaly(twice)]);
 }
 
 #[test]
