@@ -50,6 +50,9 @@ pub(crate) enum Command {
     /// Remove what a dead agent left in the kernel, and the counts in it
     #[command(after_help = DETACH_EXAMPLES)]
     Detach(Detach),
+    /// What `run` starts to open files for it
+    #[command(hide = true)]
+    Opener { uid: u32, gid: u32 },
 }
 
 const RUN_EXAMPLES: &str = "\

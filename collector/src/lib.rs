@@ -20,6 +20,7 @@ pub mod network;
 pub mod pipeline;
 pub mod process;
 pub mod record;
+pub mod rights;
 pub mod settings;
 pub mod sink;
 pub mod watching;

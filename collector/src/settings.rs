@@ -19,8 +19,12 @@ pub use tor::Tor;
 
 use crate::{
     live::{self, Ingress, Options, PIN_ROOT, RUN_ROOT, TcFlavour},
-    locate::{leg::Host, sources::Sources},
+    locate::{leg::Host, own::Way, sources::Sources},
     pipeline::{PipelineConfig, SampleLimits},
+    rights::{
+        Account,
+        opener::{self, Readable},
+    },
     sink::disk::LocalDisk,
     watching::clients::metrics_address,
 };
@@ -73,6 +77,13 @@ pub struct Settings {
     /// Where locks and the status socket are [default: /run/collector]
     #[arg(long, value_name = "DIR")]
     run_dir: Option<PathBuf>,
+    /// Who the agent becomes when its hooks are attached, by name or number [default: collector where
+    /// there is such a user and it starts as root, else the one that starts it]
+    #[arg(long, value_name = "USER")]
+    user: Option<String>,
+    /// Keep all rights, for debugging: without this the agent gives them up before it reads a packet
+    #[arg(long, conflicts_with = "user")]
+    no_sandbox: bool,
 }
 
 /// Says nothing of the exclusions, which are addresses.
@@ -138,6 +149,8 @@ impl Settings {
             no_pin: flags.no_pin || self.no_pin,
             pin_dir: flags.pin_dir.or(self.pin_dir),
             run_dir: flags.run_dir.or(self.run_dir),
+            user: flags.user.or(self.user),
+            no_sandbox: flags.no_sandbox || self.no_sandbox,
         }
     }
 
@@ -169,14 +182,57 @@ impl Settings {
         })
     }
 
-    /// What happens to a flow behind the kernel, and what is to be looked at again under way.
+    /// Whether the rest of them can be, as far as it is known before any file is read.
+    ///
+    /// # Errors
+    /// As [`Metering::check`].
+    pub fn check(&self) -> anyhow::Result<()> {
+        ensure!(
+            !self.no_sandbox || self.user.is_none(),
+            "--user is for the sandbox, which --no-sandbox leaves out; say the one or the other"
+        );
+        self.metering.check()
+    }
+
+    /// Who the agent is to be.
+    ///
+    /// # Errors
+    /// As [`Account::chosen`].
+    pub fn account(&self) -> anyhow::Result<Account> {
+        Account::chosen(self.user.as_deref())
+    }
+
+    /// Whether rights are given up.
+    #[must_use]
+    pub fn has_sandbox(&self) -> bool {
+        !self.no_sandbox
+    }
+
+    /// Where records go.
+    ///
+    /// # Errors
+    /// As [`Metering::folder`].
+    pub fn folder(&self) -> anyhow::Result<PathBuf> {
+        self.metering.folder()
+    }
+
+    /// The files of others that are read while it runs, and may be another's alone.
+    #[must_use]
+    pub fn readable(&self) -> Vec<Readable> {
+        [opener::packaged(), self.metering.readable()].concat()
+    }
+
+    /// What happens to a flow behind the kernel, and what is to be looked at again under way;
+    /// `addresses` is whom to ask for the host's, where that is open already.
     ///
     /// # Errors
     /// As [`Metering::sink`] and [`Metering::sources`].
-    pub fn pipeline(&self) -> anyhow::Result<(PipelineConfig, Sources)> {
+    pub fn pipeline(&self, addresses: Option<Way>) -> anyhow::Result<(PipelineConfig, Sources)> {
         let clock = live::wall_clock();
         let now = live::boot_time();
-        let sources = self.metering.sources(Host::This, clock.utc(now))?;
+        let sources = self
+            .metering
+            .sources(Host::This, addresses, clock.utc(now))?;
         let surroundings = sources.current();
         let mut sink = self.metering.sink(&surroundings, self.metering.level()?)?;
         sink.limits = self.keeping.limits(sink.limits)?;
@@ -354,6 +410,8 @@ mod tests {
             no-pin = true
             pin-dir = "/p"
             run-dir = "/r"
+            user = "0"
+            no-sandbox = true
         "#;
         assert_eq!(text.trim().lines().count(), known_keys().len());
         let options = Settings::from_toml(text).unwrap().options().unwrap();
@@ -366,7 +424,7 @@ mod tests {
     #[test]
     fn country_data_is_one_database_or_tors_files() {
         let both = Settings::from_toml("geo = \"/w\"\ngeoip = \"/x\"").unwrap();
-        let error = both.pipeline().err().unwrap().to_string();
+        let error = both.pipeline(None).err().unwrap().to_string();
         assert!(error.contains("--geo takes the place"), "{error}");
     }
 
@@ -406,14 +464,18 @@ mod tests {
     #[test]
     fn the_live_meter_can_not_be_unprotected_and_says_who_can() {
         let off = Settings::from_toml("out = \"/x\"\nprivacy = \"off\"").unwrap();
-        let error = off.pipeline().err().unwrap().to_string();
+        let error = off.pipeline(None).err().unwrap().to_string();
         assert!(error.contains("`collector replay` alone"), "{error}");
     }
 
     #[test]
     fn noise_is_for_the_level_without_flows() {
         let text = "out = \"/x\"\ndp = \"epsilon=1,bound=1,period=day\"";
-        let error = Settings::from_toml(text).unwrap().pipeline().err().unwrap();
+        let error = Settings::from_toml(text)
+            .unwrap()
+            .pipeline(None)
+            .err()
+            .unwrap();
         assert!(error.to_string().contains("--privacy aggregate"), "{error}");
     }
 
@@ -425,7 +487,7 @@ mod tests {
         let text = format!("out = \"/x\"\nasn = \"{path}\"");
         let error = Settings::from_toml(&text)
             .unwrap()
-            .pipeline()
+            .pipeline(None)
             .err()
             .unwrap();
         let error = format!("{error:#}");
@@ -439,7 +501,7 @@ mod tests {
         let called = |text: &str, more: &str| {
             std::fs::write(&torrc, text).unwrap();
             let text = format!("out = \"/x\"\ntorrc = [{torrc:?}]\n{more}");
-            let config = Settings::from_toml(&text).unwrap().pipeline().unwrap();
+            let config = Settings::from_toml(&text).unwrap().pipeline(None).unwrap();
             config.0.sink.header.node
         };
         let relay = "Nickname quick\nORPort 9001\n";
@@ -454,7 +516,7 @@ mod tests {
             let text = format!("out = \"/x\"\nrotate-after = {seconds}");
             let error = Settings::from_toml(&text)
                 .unwrap()
-                .pipeline()
+                .pipeline(None)
                 .err()
                 .unwrap();
             assert!(error.to_string().contains("--rotate-after"), "{error}");

@@ -44,6 +44,21 @@ static BINARY: LazyLock<PathBuf> = LazyLock::new(|| {
     profile.join("collector")
 });
 
+/// The program with a hole in its dissectors, built here, always for debugging.
+static PLANTED: LazyLock<PathBuf> = LazyLock::new(|| {
+    let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let mut build = Command::new(cargo);
+    build.args(["build", "--quiet", "--package", "collector"]);
+    build.args(["--features", "planted-hook", "--bin", "collector-planted"]);
+    run(build.current_dir(env!("CARGO_MANIFEST_DIR"))).expect("the program builds");
+    let test = env::current_exe().expect("a path of this test");
+    let profile = test.ancestors().find(|folder| folder.ends_with("deps"));
+    let target = profile.and_then(|deps| deps.ancestors().nth(2));
+    target
+        .expect("target/PROFILE/deps")
+        .join("debug/collector-planted")
+});
+
 /// The program, without arguments yet.
 #[must_use]
 pub fn program() -> Command {
@@ -55,6 +70,9 @@ pub fn program() -> Command {
 pub struct Home {
     folder: TempDir,
     pins: PathBuf,
+    program: &'static Path,
+    /// What the program is started by, as setpriv(1).
+    starter: Vec<String>,
 }
 
 impl Home {
@@ -66,7 +84,27 @@ impl Home {
         let folder = tempfile::Builder::new().prefix("collector-").tempdir()?;
         let name = folder.path().file_name().unwrap_or_default();
         let pins = Path::new("/sys/fs/bpf").join(name);
-        Ok(Self { folder, pins })
+        Ok(Self {
+            folder,
+            pins,
+            program: &BINARY,
+            starter: Vec::new(),
+        })
+    }
+
+    /// The same for the program with a hole in it.
+    ///
+    /// # Errors
+    /// No room for them.
+    pub fn planted() -> Result<Self> {
+        let mut home = Self::new()?;
+        home.program = &PLANTED;
+        Ok(home)
+    }
+
+    /// From now on the program is started by another one, whose arguments end before it.
+    pub fn started_by(&mut self, starter: &[&str]) {
+        self.starter = starter.iter().map(|&word| word.to_owned()).collect();
     }
 
     /// A path below the folder.
@@ -99,8 +137,10 @@ impl Home {
     /// `collector COMMAND` inside `namespace`, with these folders.
     #[must_use]
     pub fn command(&self, namespace: &Namespace, command: &str) -> Command {
-        let mut collector = namespace.command(&BINARY.to_string_lossy());
-        collector.arg(command);
+        let program = self.program.to_string_lossy().into_owned();
+        let mut words = self.starter.iter().chain([&program]);
+        let mut collector = namespace.command(words.next().unwrap_or(&program));
+        collector.args(words).arg(command);
         collector.arg("--run-dir").arg(self.join("run"));
         if !["status", "top"].contains(&command) {
             collector.arg("--pin-dir").arg(&self.pins);
@@ -252,6 +292,15 @@ impl Running {
     /// There is no such process any more.
     pub fn terminate(self) -> Result<(ExitStatus, String)> {
         self.end_by(Signal::SIGTERM)
+    }
+
+    /// The end that it comes to by itself; gives how it ended and what it logged.
+    ///
+    /// # Errors
+    /// There is no such process any more.
+    pub fn end(mut self) -> Result<(ExitStatus, String)> {
+        let status = self.child.wait()?;
+        Ok((status, self.log()?))
     }
 
     /// The end that `signal` brings; gives how it ended and what it logged.

@@ -81,7 +81,7 @@ impl Driven {
         let inside = namespace.enter()?;
         let agent = Agent::start(
             chosen(&interface, program, &folder),
-            config(&folder),
+            |_| Ok(config(&folder)),
             Sent(sender),
         )?;
         Ok(Self {

@@ -110,7 +110,7 @@ impl Meter {
         let (errands, inbox) = mpsc::channel();
         let (ready, started) = mpsc::channel();
         let thread = namespace.spawn(move || {
-            let agent = match Agent::start(options, config, Kept::default()) {
+            let agent = match Agent::start(options, |_| Ok(config), Kept::default()) {
                 Ok(agent) => agent,
                 Err(error) => {
                     let _ = ready.send(Err(error));

@@ -14,7 +14,10 @@ use std::{
     process::ExitCode,
 };
 
-use crate::cli::{Cli, Command};
+use crate::{
+    cli::{Cli, Command},
+    rights::opener,
+};
 
 /// Wrong usage, as clap has it.
 const USAGE: u8 = 2;
@@ -35,6 +38,7 @@ pub fn execute(cli: Cli) -> ExitCode {
         Command::Status(status) => status::execute(&status),
         Command::Top(top) => top::execute(&top),
         Command::Detach(detach) => detach::execute(detach),
+        Command::Opener { uid, gid } => finished(opener::run(uid, gid)),
     }
 }
 

@@ -1,6 +1,9 @@
 //! The configuration file, at the start and when SIGHUP asks to read it again.
 
-use std::{fs, path::Path};
+use std::{
+    io::Read,
+    path::{Path, PathBuf},
+};
 
 use anyhow::Context;
 use tracing::{error, info, warn};
@@ -9,6 +12,7 @@ use crate::{
     cli::Run,
     live::Agent,
     pipeline::Tap,
+    rights::files,
     settings::{Choices, Settings},
 };
 
@@ -33,6 +37,11 @@ impl Configuration {
             started,
             run,
         })
+    }
+
+    /// The file, if one is named.
+    pub(super) fn path(&self) -> &Option<PathBuf> {
+        &self.run.config
     }
 
     /// As at the start.
@@ -88,6 +97,13 @@ fn merged(run: &Run) -> anyhow::Result<Settings> {
     Ok(file.under(run.settings.clone()))
 }
 
+/// No longer than any configuration.
+const MAX_FILE: u64 = 1 << 20;
+
 fn text_of(path: &Path) -> std::io::Result<String> {
-    fs::read_to_string(path)
+    let mut text = String::new();
+    files::open(path)?
+        .take(MAX_FILE)
+        .read_to_string(&mut text)?;
+    Ok(text)
 }

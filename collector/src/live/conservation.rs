@@ -10,7 +10,7 @@ use collector_common::{
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::{anomalies::Ongoing, locate::leg, watching::health::Health};
+use crate::{anomalies::Ongoing, locate::leg, rights::Rights, watching::health::Health};
 
 /// Packets and bytes, for people and scripts.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -140,6 +140,8 @@ pub struct Status {
     pub interfaces: Vec<String>,
     /// What is attached where.
     pub hooks: Vec<String>,
+    /// What it may still do.
+    pub rights: Rights,
     /// Seconds since this agent started.
     pub uptime: u64,
     /// What it takes and keeps, in words.

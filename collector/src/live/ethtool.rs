@@ -6,7 +6,7 @@ use std::{
     os::fd::{AsRawFd, OwnedFd},
 };
 
-use nix::sys::socket::{AddressFamily, SockFlag, SockType, socket};
+use nix::sys::socket::{AddressFamily, SockFlag, SockProtocol, SockType, socket};
 
 /// Read-only queries of include/uapi/linux/ethtool.h that answer with one number.
 const QUERIES: [(u32, &str); 6] = [
@@ -47,7 +47,10 @@ impl Ethtool {
     /// The kernel refuses a socket.
     pub(super) fn open() -> io::Result<Self> {
         let flags = SockFlag::SOCK_CLOEXEC;
-        let socket = socket(AddressFamily::Inet, SockType::Datagram, flags, None)?;
+        // Any family serves (`sock_ioctl` in net/socket.c). This socket stays open behind the
+        // sandbox: it is of one that leads nowhere but to the kernel.
+        let route = SockProtocol::NetlinkRoute;
+        let socket = socket(AddressFamily::Netlink, SockType::Raw, flags, route)?;
         Ok(Self { socket })
     }
 

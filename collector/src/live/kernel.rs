@@ -19,7 +19,7 @@ use collector_common::{
     flow::Flow,
     key::FlowKey,
     names::{self, globals},
-    settings::{PortSet, Prefix, Sweep},
+    settings::{PortSet, Prefix, Sweep, Timeouts},
 };
 use parking_lot::Mutex;
 use zerocopy::IntoBytes;
@@ -52,6 +52,9 @@ pub(super) struct TrieKey {
     bits: u32,
     prefix: Prefix,
 }
+
+/// An experimental type of frames (IEEE 802): the kernel looks at nothing else of them.
+const SEED_TYPE: [u8; 2] = [0x88, 0xb5];
 
 /// What the agent holds of the kernel's side.
 pub(super) struct Kernel {
@@ -142,6 +145,45 @@ impl Kernel {
         samples.chain([late, overflow]).collect()
     }
 
+    /// Makes each kind of call that a running agent makes, to no effect.
+    ///
+    /// # Errors
+    /// A call that the kernel refuses, as without a right.
+    pub(super) fn probe(&mut self) -> anyhow::Result<()> {
+        let key = FlowKey::default();
+        self.books.read().context("reading a map")?;
+        self.flows.get(&key).context("reading a map")?;
+        self.flows
+            .delete_all(&[key])
+            .context("deleting from a map")?;
+        // At the time 0 nothing is due.
+        let never = Sweep {
+            now: 0,
+            pass: 0,
+            since: 0,
+            committed: 0,
+            all: 0,
+            visits: 1,
+            timeouts: Timeouts::DEFAULT,
+        };
+        self.sweep(&never, &mut Vec::new())
+            .context("running the sweep")?;
+        // Too short for a seed, and of the type of those frames.
+        let mut frame = [0; 60];
+        frame[12..14].copy_from_slice(&SEED_TYPE);
+        let run = TestRunOptions {
+            data_in: Some(&frame),
+            ..TestRunOptions::new()
+        };
+        self.seeder()?.test_run(run).context("running a program")?;
+        Ok(())
+    }
+
+    fn seeder(&mut self) -> anyhow::Result<&mut SchedClassifier> {
+        let first = self.objects.first_mut().context("no object is loaded")?;
+        Ok(program(first, names::SEED_FLOWS)?.try_into()?)
+    }
+
     /// Goes on in the walk over the table, or begins one: marks what is due and adds its keys to
     /// `due`. False when the walk is over.
     ///
@@ -176,12 +218,10 @@ impl Kernel {
     /// Those of BPF_PROG_TEST_RUN.
     pub(super) fn plant(&mut self, seeds: &[Flow]) -> anyhow::Result<Vec<bool>> {
         let mut planted = Vec::with_capacity(seeds.len());
-        let first = self.objects.first_mut().context("no object is loaded")?;
-        let seeder: &mut SchedClassifier = program(first, names::SEED_FLOWS)?.try_into()?;
+        let seeder = self.seeder()?;
         for batch in seeds.chunks(SEEDS_PER_RUN) {
-            // A frame of an experimental type (IEEE 802): the kernel looks at nothing else.
             let mut frame = vec![0; SEED_HEADER];
-            frame[12..14].copy_from_slice(&[0x88, 0xb5]);
+            frame[12..14].copy_from_slice(&SEED_TYPE);
             frame.extend_from_slice(batch.as_bytes());
             let run = TestRunOptions {
                 data_in: Some(&frame),

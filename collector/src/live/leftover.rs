@@ -14,7 +14,7 @@ use super::{
     kernel::{Kernel, fits, sized_as},
     links::Links,
     maps::count_keys,
-    pins::{Lock, PinFolder, folders_in_namespace},
+    pins::{Lock, OpenPins, PinFolder, folders_in_namespace},
 };
 
 /// Maps of a dead agent that hold what is in no record yet.
@@ -22,7 +22,7 @@ pub(super) struct Leftover {
     pub(super) kernel: Kernel,
     /// As the dead agent had them.
     pub(super) options: Options,
-    pub(super) folder: PinFolder,
+    pub(super) pins: OpenPins,
 }
 
 /// All that is left, found and not yet touched.
@@ -104,7 +104,7 @@ impl Leftovers {
                     opened.readable.push(Leftover {
                         kernel,
                         options,
-                        folder,
+                        pins: folder.open()?,
                     });
                 }
                 Err(reason) => opened.lost_flows += drop_unread(&folder, &reason)?,

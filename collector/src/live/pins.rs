@@ -1,9 +1,11 @@
 //! Where maps and links are pinned, and the lock that tells a crash from a second agent.
 
 use std::{
+    ffi::{OsStr, OsString},
     fs::{self, DirBuilder, File, OpenOptions},
     io::{self, Read, Seek, Write},
     os::{
+        fd::OwnedFd,
         linux::fs::MetadataExt,
         unix::fs::{DirBuilderExt, OpenOptionsExt},
     },
@@ -14,8 +16,10 @@ use anyhow::{Context, bail};
 use aya::maps::{MapData, MapInfo};
 use collector_common::{LAYOUT_VERSION, names};
 use nix::fcntl::{Flock, FlockArg};
+use rustix::fs::{AtFlags, Mode, OFlags, renameat, unlinkat};
 
 use super::interface::Interface;
+use crate::rights::{self, Account};
 
 /// Where pins go unless told otherwise.
 pub const PIN_ROOT: &str = "/sys/fs/bpf/collector";
@@ -40,7 +44,13 @@ impl Instance {
     /// The socket that `status` asks.
     #[must_use]
     pub fn socket(&self, root: &Path) -> PathBuf {
-        root.join(format!("{}.sock", self.0))
+        root.join(self.socket_name())
+    }
+
+    /// Its name in the folder of sockets.
+    #[must_use]
+    pub(super) fn socket_name(&self) -> String {
+        format!("{}.sock", self.0)
     }
 }
 
@@ -115,8 +125,8 @@ impl PinFolder {
     /// # Errors
     /// Where bpffs is not mounted or the right is missing.
     pub(super) fn create(&self) -> anyhow::Result<()> {
-        let gone = self.gone();
-        empty(&gone).with_context(|| format!("removing {}", gone.display()))?;
+        let gone = self.path.with_file_name(gone(&self.name()));
+        removed(&gone).with_context(|| format!("removing {}", gone.display()))?;
         DirBuilder::new()
             .recursive(true)
             .mode(0o700)
@@ -142,23 +152,12 @@ impl PinFolder {
         self.join(names::FLOWS).exists()
     }
 
-    /// Unpins everything and removes the folder; what is gone already is no error. Maps go all at
-    /// once, by a new name: whoever is killed meanwhile must not leave a part of them to the next
-    /// agent.
+    /// Unpins everything and removes the folder; what is gone already is no error.
     ///
     /// # Errors
     /// Where an entry can't be removed.
     pub(super) fn remove(&self) -> io::Result<()> {
-        self.unhook()?;
-        let gone = self.gone();
-        empty(&gone)?;
-        match fs::rename(&self.path, &gone) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-            _ => empty(&gone)?,
-        }
-        // The folder above, when nobody else is in it.
-        let _ = self.path.parent().map(fs::remove_dir);
-        Ok(())
+        removed(&self.path)
     }
 
     /// Unpins the links, which takes their programs off; the maps stay.
@@ -166,12 +165,15 @@ impl PinFolder {
     /// # Errors
     /// Where an entry can't be removed.
     pub(super) fn unhook(&self) -> io::Result<()> {
-        unpin(&self.path, |name| name.starts_with("if"))
+        self.open()?.unhook()
     }
 
-    /// The name under which it is removed, which is no pin folder's.
-    fn gone(&self) -> PathBuf {
-        self.path.with_file_name(format!("gone_{}", self.name()))
+    /// The folder, held for the time when no way leads there any more.
+    ///
+    /// # Errors
+    /// It is not there, or can't be opened.
+    pub(super) fn open(&self) -> io::Result<OpenPins> {
+        OpenPins::open(&self.path)
     }
 
     /// Compares a pinned map with what this binary declares. aya would reuse it unseen, and a
@@ -198,29 +200,107 @@ impl PinFolder {
     }
 }
 
-/// Removes a folder and what is in it; one that is not there is no error.
-fn empty(folder: &Path) -> io::Result<()> {
-    unpin(folder, |_| true)?;
-    match fs::remove_dir(folder) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
-        _ => Ok(()),
+/// Unpins everything in a folder and removes it; one that is not there is no error.
+fn removed(folder: &Path) -> io::Result<()> {
+    match OpenPins::open(folder) {
+        Ok(opened) => opened.remove(),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        Err(error) => Err(error),
     }
 }
 
-/// Removes what is called so in a folder; one that is not there is no error.
-fn unpin(folder: &Path, called: impl Fn(&str) -> bool) -> io::Result<()> {
-    let entries = match fs::read_dir(folder) {
-        Ok(entries) => entries,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-        Err(error) => return Err(error),
-    };
-    for entry in entries {
-        let entry = entry?;
-        if called(&entry.file_name().to_string_lossy()) {
-            fs::remove_file(entry.path())?;
+/// Begins the name under which a folder is removed, which is no pin folder's.
+const GONE: &str = "gone_";
+
+fn gone(folder: &str) -> String {
+    format!("{GONE}{folder}")
+}
+
+/// A pin folder and those that it is in, by descriptor: pins are removed without a path to them.
+#[derive(Debug)]
+pub(super) struct OpenPins {
+    folder: OwnedFd,
+    /// Each folder above with the name of what is in it.
+    above: Vec<(OwnedFd, OsString)>,
+}
+
+impl OpenPins {
+    fn open(path: &Path) -> io::Result<Self> {
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let opened = |path: &Path, kind| rustix::fs::open(path, flags | kind, Mode::empty());
+        let mut above = Vec::new();
+        for path in path.ancestors().take(2) {
+            if let (Some(folder), Some(name)) = (path.parent(), path.file_name()) {
+                above.push((opened(folder, OFlags::PATH)?, name.to_owned()));
+            }
         }
+        let folder = opened(path, OFlags::empty())?;
+        Ok(Self { folder, above })
     }
-    Ok(())
+
+    /// Removes one pin; the object stays while somebody holds it.
+    pub(super) fn unpin(&self, name: &OsStr) -> io::Result<()> {
+        Ok(unlinkat(&self.folder, name, AtFlags::empty())?)
+    }
+
+    /// Unpins everything and removes the folder. Maps go all at once, by a new name: whoever is
+    /// killed meanwhile must not leave a part of them to the next agent.
+    ///
+    /// # Errors
+    /// Where an entry can't be removed.
+    pub(super) fn remove(&self) -> io::Result<()> {
+        self.unhook()?;
+        let mut above = self.above.iter();
+        if let Some((root, name)) = above.next() {
+            let name = name.to_string_lossy();
+            let last = gone(name.trim_start_matches(GONE));
+            renameat(root, name.as_ref(), root, &last)?;
+            self.unpin_all(|_| true)?;
+            unlinkat(root, &last, AtFlags::REMOVEDIR)?;
+        }
+        for (folder, name) in above {
+            // It goes when nobody else is in it, and if that is ours to do.
+            let _ = unlinkat(folder, name, AtFlags::REMOVEDIR);
+        }
+        Ok(())
+    }
+
+    /// Unpins the links, which takes their programs off; the maps stay.
+    fn unhook(&self) -> io::Result<()> {
+        self.unpin_all(|name| name.starts_with(b"if"))
+    }
+
+    fn unpin_all(&self, called: impl Fn(&[u8]) -> bool) -> io::Result<()> {
+        for entry in rustix::fs::Dir::read_from(&self.folder)? {
+            let entry = entry?;
+            let name = entry.file_name();
+            if !matches!(name.to_bytes(), b"." | b"..") && called(name.to_bytes()) {
+                unlinkat(&self.folder, name, AtFlags::empty())?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Gives folder and pins to whom the agent will be.
+    pub(super) fn hand_over(&self, account: &Account) -> anyhow::Result<()> {
+        let root = self.above.first().map(|(folder, _)| folder);
+        if let Some(root) = root {
+            let root = rustix::fs::openat(
+                root,
+                ".",
+                OFlags::DIRECTORY | OFlags::CLOEXEC,
+                Mode::empty(),
+            )?;
+            rights::give(&root, account)?;
+        }
+        rights::hand_over(&self.folder, account)
+    }
+
+    /// For the sandbox: where pins are, and what becomes empty.
+    pub(super) fn folders(&self) -> io::Result<(OwnedFd, Vec<OwnedFd>)> {
+        let above = self.above.iter().map(|(folder, _)| folder.try_clone());
+        Ok((self.folder.try_clone()?, above.collect::<Result<_, _>>()?))
+    }
 }
 
 /// What must agree before a pinned map is reused.

@@ -1,13 +1,7 @@
 //! Drives the agent: ticks on whole seconds, rings, signals, the status socket.
 
-use std::{
-    net::SocketAddr,
-    os::{fd::OwnedFd, unix::fs::PermissionsExt},
-    path::Path,
-    time::Duration,
-};
+use std::{os::fd::OwnedFd, time::Duration};
 
-use anyhow::Context;
 use tokio::{
     io::unix::AsyncFd,
     net::{TcpListener, UnixListener},
@@ -19,6 +13,7 @@ use tracing::{info, warn};
 
 use super::{
     agent::{Agent, Summary},
+    doors::Doors,
     sys,
 };
 use crate::{
@@ -36,19 +31,22 @@ const TICK: Duration = Duration::from_secs(1);
 const DRAIN_EVERY: Duration = Duration::from_millis(100);
 
 /// What the loop waits for beside time and signals.
-struct Doors {
+struct Awaited {
     /// Of those who watch.
     asked: mpsc::Receiver<Asked>,
     late: AsyncFd<OwnedFd>,
     overflow: AsyncFd<OwnedFd>,
 }
 
-impl Doors {
-    fn open<T: Tap>(agent: &Agent<T>, socket: &Path) -> anyhow::Result<Self> {
+impl Awaited {
+    fn of<T: Tap>(agent: &Agent<T>, doors: &Doors) -> anyhow::Result<Self> {
         let [late, overflow] = agent.rings()?.map(sys::watch);
-        let metrics = agent.metrics().map(listen_for_metrics).transpose()?;
+        let metrics = match &doors.metrics {
+            Some(metrics) => Some(TcpListener::from_std(metrics.try_clone()?)?),
+            None => None,
+        };
         Ok(Self {
-            asked: clients::receive(listen(socket)?, metrics),
+            asked: clients::receive(UnixListener::from_std(doors.status.try_clone()?)?, metrics),
             late: late?,
             overflow: overflow?,
         })
@@ -61,22 +59,20 @@ impl Doors {
 /// attached.
 ///
 /// # Errors
-/// Those of `start`, [`Agent::tick`] and [`Agent::stop`]; a socket that can't be made: then the
-/// agent is stopped first.
+/// Those of `start`, [`Agent::tick`] and [`Agent::stop`]; a socket that can't be waited for: then
+/// the agent is stopped first.
 pub async fn serve<T: Tap>(
-    start: impl FnOnce() -> anyhow::Result<Agent<T>>,
+    start: impl FnOnce() -> anyhow::Result<(Agent<T>, Doors)>,
     mut reload: impl FnMut(&mut Agent<T>),
-    run_root: &Path,
 ) -> anyhow::Result<(Summary, T)> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut hangup = signal(SignalKind::hangup())?;
     let mut notify = Notify::from_environment()?;
-    let mut agent = leaving_no_trace(start)?;
-    let socket = agent.instance().socket(run_root);
+    let (mut agent, doors) = leaving_no_trace(start)?;
     let begun = agent.begin_draining();
-    let mut doors = match begun.and_then(|()| Doors::open(&agent, &socket)) {
-        Ok(doors) => doors,
+    let mut awaited = match begun.and_then(|()| Awaited::of(&agent, &doors)) {
+        Ok(awaited) => awaited,
         Err(error) => {
             agent.stop()?;
             return Err(error);
@@ -104,42 +100,26 @@ pub async fn serve<T: Tap>(
             }
             _ = settles.tick() => leaving_no_trace(|| agent.settle())?,
             _ = drains.tick() => leaving_no_trace(|| agent.drain()),
-            ready = doors.late.readable() => {
+            ready = awaited.late.readable() => {
                 leaving_no_trace(|| agent.drain());
                 ready?.clear_ready();
             }
-            ready = doors.overflow.readable() => {
+            ready = awaited.overflow.readable() => {
                 leaving_no_trace(|| agent.drain());
                 ready?.clear_ready();
             }
-            Some(asked) = doors.asked.recv() => answer(&mut agent, asked),
+            Some(asked) = awaited.asked.recv() => answer(&mut agent, asked),
         }
     }
     notify.stopping();
     info!("stopping: detaching, then writing what is live");
-    let _ = std::fs::remove_file(&socket);
+    drop(doors);
     agent.stop()
 }
 
 /// Ticks fall on whole seconds of the boot clock.
 fn until_next_second() -> Duration {
     Duration::from_nanos(1_000_000_000 - sys::boot_time() % 1_000_000_000)
-}
-
-fn listen(socket: &Path) -> anyhow::Result<UnixListener> {
-    // The lock is ours, so a socket that is there is a dead agent's.
-    let _ = std::fs::remove_file(socket);
-    let listener =
-        UnixListener::bind(socket).with_context(|| format!("listening on {}", socket.display()))?;
-    std::fs::set_permissions(socket, PermissionsExt::from_mode(0o600))?;
-    Ok(listener)
-}
-
-fn listen_for_metrics(address: SocketAddr) -> anyhow::Result<TcpListener> {
-    let listener = std::net::TcpListener::bind(address)
-        .context("listening on the address and port of --metrics")?;
-    listener.set_nonblocking(true)?;
-    Ok(TcpListener::from_std(listener)?)
 }
 
 /// What can't be told is logged, and its client gets no answer.

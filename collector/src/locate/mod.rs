@@ -5,7 +5,7 @@ pub mod country;
 mod data;
 pub mod ip;
 pub mod leg;
-mod own;
+pub mod own;
 mod reserved;
 pub mod sources;
 pub mod tor;

@@ -2,7 +2,11 @@
 //! socket was opened. The socket stays open, so that rights may be dropped later; the whole list is
 //! asked for each time, which costs less than to keep up with notices that may be lost.
 
-use std::{io, net::IpAddr};
+use std::{
+    io,
+    net::IpAddr,
+    sync::{Arc, Mutex, PoisonError},
+};
 
 use hashbrown::HashSet;
 use netlink_packet_core::{
@@ -16,13 +20,39 @@ use netlink_sys::{Socket, SocketAddr, protocols::NETLINK_ROUTE};
 
 use super::ip::Ip;
 
+/// A way that several ask in turn, opened before rights are given up.
+#[derive(Clone, Debug)]
+pub struct Way(Arc<Mutex<Addresses>>);
+
+impl Way {
+    /// Opens the way, in the network namespace of the calling thread.
+    ///
+    /// # Errors
+    /// The kernel refuses a netlink socket.
+    pub fn open() -> io::Result<Self> {
+        Ok(Self(Arc::new(Mutex::new(Addresses::open()?))))
+    }
+
+    /// All addresses of all interfaces.
+    pub(super) fn ask(&self) -> io::Result<HashSet<Ip>> {
+        let mut addresses = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        addresses.ask()
+    }
+}
+
 /// Most messages that one answer is read from: the addresses of some 100,000.
 const MAX_MESSAGES: u32 = 1 << 17;
 
-/// A way to ask the kernel for the host's addresses.
-pub(super) struct Addresses {
+/// The socket.
+struct Addresses {
     socket: Socket,
     sequence: u32,
+}
+
+impl std::fmt::Debug for Addresses {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Addresses").finish_non_exhaustive()
+    }
 }
 
 impl Addresses {
@@ -30,7 +60,7 @@ impl Addresses {
     ///
     /// # Errors
     /// The kernel refuses a netlink socket.
-    pub(super) fn open() -> io::Result<Self> {
+    fn open() -> io::Result<Self> {
         let mut socket = Socket::new(NETLINK_ROUTE)?;
         socket.bind_auto()?;
         socket.connect(&SocketAddr::new(0, 0))?;
@@ -42,7 +72,7 @@ impl Addresses {
     ///
     /// # Errors
     /// The kernel refuses, or its answer is not understood.
-    pub(super) fn ask(&mut self) -> io::Result<HashSet<Ip>> {
+    fn ask(&mut self) -> io::Result<HashSet<Ip>> {
         self.sequence = self.sequence.wrapping_add(1);
         self.socket.send(&request(self.sequence), 0)?;
         let mut found = HashSet::new();

@@ -1,10 +1,12 @@
 //! Whether a file is still the one that was read.
 
 use std::{
-    fs, io,
+    io,
     os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
 };
+
+use crate::rights::files;
 
 /// What tells one state of a file from another, without reading it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,7 +20,7 @@ struct Stamp {
 
 impl Stamp {
     fn of(path: &Path) -> io::Result<Self> {
-        let found = fs::metadata(path)?;
+        let found = files::metadata(path)?;
         Ok(Self {
             device: found.dev(),
             inode: found.ino(),
@@ -65,6 +67,8 @@ impl Watched {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     #[test]

@@ -19,8 +19,10 @@ use crate::{
         Surroundings,
         country::{self, Files},
         leg::{self, Host},
+        own::Way,
         sources::Sources,
     },
+    rights::opener::{self, Readable},
     sink::{Limits, SinkConfig, entry::Lineage},
 };
 
@@ -320,17 +322,50 @@ impl Metering {
         named.context("no output folder is named; say --out DIR")
     }
 
-    /// Where what is known of addresses comes from, for a meter of `host` at `now`. Country data is
-    /// in files that are named here, else in torrc, else packaged.
+    /// Whether all this can be, as far as it is known before any file is read.
     ///
     /// # Errors
-    /// A named file can't be read.
-    pub fn sources(&self, host: Host, now: Timestamp) -> anyhow::Result<Sources> {
+    /// As [`Metering::sink`]; a rule that is none; country data named twice.
+    pub fn check(&self) -> anyhow::Result<()> {
+        self.sink(&Surroundings::default(), self.level()?)?;
+        self.tor.config(Host::This)?;
+        self.one_geo()
+    }
+
+    fn one_geo(&self) -> anyhow::Result<()> {
         ensure!(
             self.geo.is_none() || (self.geoip.is_none() && self.geoip6.is_none()),
             "--geo takes the place of --geoip and --geoip6; say the one or the others"
         );
-        let legs = leg::Source::open(self.tor.config(host)?, now)?;
+        Ok(())
+    }
+
+    /// The files that are named here.
+    pub(super) fn readable(&self) -> Vec<Readable> {
+        let geo = [&self.geo, &self.geoip, &self.geoip6, &self.asn];
+        let mut readable: Vec<_> = opener::files(geo.into_iter().flatten()).collect();
+        readable.extend(self.tor.readable());
+        readable
+    }
+
+    /// Where what is known of addresses comes from, for a meter of `host` at `now`; `addresses` is
+    /// whom to ask for those of this host, where that is open already. Country data is in files that
+    /// are named here, else in torrc, else packaged.
+    ///
+    /// # Errors
+    /// A named file can't be read.
+    pub fn sources(
+        &self,
+        host: Host,
+        addresses: Option<Way>,
+        now: Timestamp,
+    ) -> anyhow::Result<Sources> {
+        self.one_geo()?;
+        let config = leg::Config {
+            addresses,
+            ..self.tor.config(host)?
+        };
+        let legs = leg::Source::open(config, now)?;
         let [torrc_geoip, torrc_geoip6] = legs.geoip_files();
         let places = country::Source::open(Files {
             geo: self.geo.clone(),

@@ -6,9 +6,12 @@ use anyhow::Context;
 use clap::Args;
 use serde::Deserialize;
 
-use crate::locate::{
-    leg::{Config, Host},
-    tor::user::User,
+use crate::{
+    locate::{
+        leg::{Config, Host},
+        tor::user::User,
+    },
+    rights::opener::{self, Readable},
 };
 
 /// Flags that tell where tor's files are and what is whose; keys of the configuration file, too.
@@ -50,6 +53,14 @@ impl Tor {
             tor_user: super::either(flags.tor_user, self.tor_user),
             leg_rule: [flags.leg_rule, self.leg_rule].concat(),
         }
+    }
+
+    /// The files that are named here.
+    pub(super) fn readable(&self) -> Vec<Readable> {
+        let torrcs = self.torrc.iter().flat_map(|path| opener::torrc(path));
+        let folders = self.data_dir.iter().cloned().map(Readable::Data);
+        let consensuses = opener::files(&self.consensus);
+        torrcs.chain(folders).chain(consensuses).collect()
     }
 
     /// What legs of `host` are made of.

@@ -54,6 +54,7 @@ impl<T: Tap> Agent<T> {
                 .iter()
                 .map(|hook| hook.describe(self.host.name(hook.interface)))
                 .collect(),
+            rights: self.rights.clone(),
             uptime: self.uptime(now),
             promise: promise(self.pipeline.header()),
             header: self.pipeline.header().clone(),

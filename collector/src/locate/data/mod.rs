@@ -9,6 +9,8 @@ use std::{fs::File, io, path::Path};
 
 use maxminddb::MaxMindDbError;
 
+use crate::rights::files;
+
 /// Largest file that is read, bytes: seven times the largest that is published. What is held of a
 /// file takes no more than twice its size.
 const MAX_FILE: u64 = 1 << 30;
@@ -63,14 +65,14 @@ impl DataError {
 
 /// Opens a regular file of bounded size. Looks before it opens: to open a pipe would wait.
 pub(super) fn open(path: &Path) -> Result<File, DataError> {
-    let found = path.metadata()?;
+    let found = files::metadata(path)?;
     if !found.is_file() {
         return Err(DataError::NoFile);
     }
     if found.len() > MAX_FILE {
         return Err(DataError::TooLarge);
     }
-    Ok(File::open(path)?)
+    Ok(files::open(path)?)
 }
 
 #[cfg(test)]

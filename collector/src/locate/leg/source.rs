@@ -21,7 +21,7 @@ use super::{LegRule, Legs};
 use crate::{
     locate::{
         ip::Ip,
-        own::Addresses,
+        own::Way,
         tor::{
             relays::Relays,
             torrc::{self, Torrc},
@@ -39,7 +39,7 @@ pub struct Source {
     places: Vec<Place>,
     passwd: Watched,
     accounts: Accounts,
-    addresses: Option<Addresses>,
+    addresses: Option<Way>,
     own: HashSet<Ip>,
     /// Trouble with accounts, with addresses, with there being no relay, and with a relay's user.
     told: [Told; 4],
@@ -55,7 +55,8 @@ impl Source {
     pub fn open(config: Config, now: Timestamp) -> Result<Self, OpenError> {
         let (addresses, own) = match &config.host {
             Host::This => {
-                let mut addresses = Addresses::open()?;
+                let given = config.addresses.clone();
+                let addresses = given.map_or_else(Way::open, Ok)?;
                 let own = addresses.ask()?;
                 (Some(addresses), own)
             }
@@ -241,7 +242,7 @@ impl Source {
     }
 
     fn ask_addresses(&mut self) -> bool {
-        let Some(addresses) = &mut self.addresses else {
+        let Some(addresses) = &self.addresses else {
             return false;
         };
         match addresses.ask() {

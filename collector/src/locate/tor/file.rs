@@ -1,11 +1,11 @@
 //! Files of others, read up to a bound.
 
 use std::{
-    fs::OpenOptions,
     io::{self, Read},
-    os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
 };
+
+use crate::rights::files;
 
 /// Why a file was not taken. It repeats nothing of what is in the file.
 #[derive(Debug, thiserror::Error)]
@@ -67,12 +67,7 @@ impl FileError {
 /// It can't be read, or is longer.
 pub(super) fn read(path: &Path, limit: u64, too_long: &'static str) -> Result<Vec<u8>, FileError> {
     let wrong = |error| FileError::io(path, error);
-    // A pipe that nobody writes to would hold us up for ever.
-    let file = OpenOptions::new()
-        .read(true)
-        .custom_flags(libc::O_NONBLOCK)
-        .open(path)
-        .map_err(wrong)?;
+    let file = files::open(path).map_err(wrong)?;
     let mut bytes = Vec::new();
     file.take(limit).read_to_end(&mut bytes).map_err(wrong)?;
     if bytes.len() as u64 == limit {

@@ -8,3 +8,6 @@ pub mod torrc;
 pub mod user;
 
 pub use file::FileError;
+
+/// Names of tor's two flavours of the consensus, in its data directory.
+pub const CACHED_CONSENSUS: [&str; 2] = ["cached-microdesc-consensus", "cached-consensus"];

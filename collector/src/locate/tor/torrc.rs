@@ -9,7 +9,6 @@ mod quantity;
 mod values;
 
 use std::{
-    fs,
     os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
 };
@@ -18,7 +17,7 @@ use collector_common::schema::Nickname;
 
 use self::values::Values;
 use super::{file::FileError, user::User};
-use crate::locate::ip::Ip;
+use crate::{locate::ip::Ip, rights::files};
 
 pub use self::{listener::Listener, policy::ExitPolicy};
 
@@ -88,7 +87,7 @@ impl Torrc {
 /// tor runs only as the owner of its data directory. One of root's is mostly none of a relay, and
 /// would make all of root's traffic that of one.
 fn owner(folder: &Path) -> Option<User> {
-    let owner = fs::metadata(folder).ok()?.uid();
+    let owner = files::metadata(folder).ok()?.uid();
     (owner != 0).then_some(User::Id(owner))
 }
 
@@ -96,17 +95,16 @@ fn owner(folder: &Path) -> Option<User> {
 /// instance in `/etc/tor/instances`, sorted.
 #[must_use]
 pub fn installed(root: &Path) -> Vec<PathBuf> {
-    let instances = fs::read_dir(root.join("etc/tor/instances"));
-    let mut instances: Vec<_> = instances
+    let folder = root.join("etc/tor/instances");
+    let mut instances: Vec<_> = files::names(&folder)
         .into_iter()
         .flatten()
-        .flatten()
-        .map(|instance| instance.path().join("torrc"))
+        .map(|instance| folder.join(instance).join("torrc"))
         .collect();
     instances.sort_unstable();
     let mut found = vec![root.join("etc/tor/torrc")];
     found.append(&mut instances);
-    found.retain(|path| path.is_file());
+    found.retain(|path| files::is_file(path));
     found
 }
 
@@ -126,7 +124,7 @@ impl Packaged {
                 .map(|name| root.join("usr/share/tor").join(name))
                 .into_iter();
             return Some(Self {
-                defaults: places.find(|place| place.is_file()),
+                defaults: places.find(|place| files::is_file(place)),
                 user: None,
                 data_directory: root.join("var/lib/tor"),
             });

@@ -5,6 +5,7 @@ use std::{io, path::PathBuf};
 use crate::{
     locate::{
         leg::LegRule,
+        own::Way,
         tor::{FileError, user::User},
     },
     network::Network,
@@ -34,6 +35,8 @@ pub struct Config {
     pub users: Vec<User>,
     /// Asked before all else; the first that matches wins.
     pub rules: Vec<LegRule>,
+    /// Whom to ask for this host's addresses, where no way can be opened any more.
+    pub addresses: Option<Way>,
     /// Where this host's files begin: `/`, but in tests.
     pub root: PathBuf,
 }
@@ -49,6 +52,7 @@ impl Config {
             consensuses: Vec::new(),
             users: Vec::new(),
             rules: Vec::new(),
+            addresses: None,
             root: "/".into(),
         }
     }

@@ -11,7 +11,7 @@ use tracing::{info, warn};
 
 use super::Known;
 use crate::locate::{
-    tor::{FileError, consensus::Consensus, torrc::Torrc},
+    tor::{CACHED_CONSENSUS, FileError, consensus::Consensus, torrc::Torrc},
     watched::Watched,
 };
 
@@ -96,9 +96,6 @@ pub(super) enum Wanted {
     File(PathBuf),
 }
 
-/// Names of tor's two flavours of the consensus.
-const CACHED: [&str; 2] = ["cached-microdesc-consensus", "cached-consensus"];
-
 /// A place with one or two consensus files, of which the freshest counts.
 #[derive(Debug)]
 pub(super) struct Place {
@@ -110,7 +107,7 @@ pub(super) struct Place {
 impl Place {
     pub(super) fn new(wanted: Wanted) -> Self {
         let files = match &wanted {
-            Wanted::Folder(folder) => CACHED.map(|name| folder.join(name)).into(),
+            Wanted::Folder(folder) => CACHED_CONSENSUS.map(|name| folder.join(name)).into(),
             Wanted::File(path) => vec![path.clone()],
         };
         Self {

@@ -1,7 +1,6 @@
 //! A torrc with all that it includes (tor's manual page on `%include`).
 
 use std::{
-    fs,
     path::{Path, PathBuf},
     rc::Rc,
 };
@@ -9,7 +8,10 @@ use std::{
 use glob::{MatchOptions, Pattern};
 
 use super::lines::{Command, Lines};
-use crate::locate::tor::file::{self, FileError};
+use crate::{
+    locate::tor::file::{self, FileError},
+    rights::files,
+};
 
 /// Longest file that is read, bytes.
 const MAX_FILE: u64 = 1 << 20;
@@ -95,10 +97,10 @@ impl<W: Fn(&str) -> bool> Reader<W> {
         }
         for path in self.expanded(include)? {
             self.count(include)?;
-            if path.is_dir() {
+            if files::is_folder(&path) {
                 for name in self.names(&path, include)? {
                     let path = path.join(name);
-                    if path.is_file() {
+                    if files::is_file(&path) {
                         self.file(&path, depth + 1)?;
                     }
                 }
@@ -126,20 +128,20 @@ impl<W: Fn(&str) -> bool> Reader<W> {
             paths = matching;
         }
         if has_wildcard(&include.value) {
-            paths.retain(|path| path.exists());
+            paths.retain(|path| files::metadata(path).is_ok());
         }
         Ok(paths)
     }
 
     /// What is in a folder, sorted, without what is hidden.
     fn names(&mut self, folder: &Path, include: &Setting) -> Result<Vec<String>, FileError> {
-        let Ok(entries) = fs::read_dir(folder) else {
+        let Ok(entries) = files::names(folder) else {
             return Ok(Vec::new());
         };
         let mut names = Vec::new();
-        for entry in entries.flatten() {
+        for name in entries {
             self.count(include)?;
-            names.push(entry.file_name().to_string_lossy().into_owned());
+            names.push(name.to_string_lossy().into_owned());
         }
         names.retain(|name| !name.starts_with('.'));
         names.sort_unstable();
@@ -182,6 +184,8 @@ fn pattern(part: &std::ffi::OsStr, include: &Setting) -> Result<Option<Pattern>,
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
     use tempfile::TempDir;
 

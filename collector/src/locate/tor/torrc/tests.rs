@@ -1,4 +1,4 @@
-use std::net::IpAddr;
+use std::{fs, net::IpAddr};
 
 use super::{values::KEYS, *};
 use crate::locate::ip::Endpoint;
