@@ -15,21 +15,21 @@ use crate::sink::{Limits, retention::Retention};
 pub(super) struct Keeping {
     /// A file is closed when it has so much text before compression, as in 16MiB [default: 64MiB]
     #[arg(long, value_name = "SIZE")]
-    rotate_size: Option<ByteSize>,
+    pub(super) rotate_size: Option<ByteSize>,
     /// Memory for records that wait while the disk takes nothing; what comes beyond is counted as
     /// unwritten [default: 16MiB]
     #[arg(long, value_name = "SIZE")]
-    queue_bytes: Option<ByteSize>,
+    pub(super) queue_bytes: Option<ByteSize>,
     /// Files go when they are older [default: 90]
     #[arg(long, value_name = "DAYS")]
-    keep_days: Option<u32>,
+    pub(super) keep_days: Option<u32>,
     /// The oldest files go when all take more room than this; those of days last [default: 5GiB]
     #[arg(long, value_name = "SIZE")]
-    keep_bytes: Option<ByteSize>,
+    pub(super) keep_bytes: Option<ByteSize>,
     /// Room of the disk that stays free: with less, the oldest files of flows go, and nothing is
     /// written [default: 5]
     #[arg(long, value_name = "PERCENT")]
-    keep_free: Option<u8>,
+    pub(super) keep_free: Option<u8>,
 }
 
 impl Keeping {

@@ -48,7 +48,7 @@ macro_rules! key {
 
 /// Every key. What names a file, a folder or an interface needs a restart: the running meter can
 /// open nothing that it did not open, or was not told of, at its start.
-const KEYS: [Key; 31] = [
+const KEYS: [Key; 39] = [
     key!("iface", Restart, iface),
     key!("out", Restart, metering.out),
     key!("node", Restart, metering.node),
@@ -62,6 +62,11 @@ const KEYS: [Key; 31] = [
     key!("active-timeout", Now, metering.active_timeout),
     key!("linger", Now, metering.linger),
     key!("rotate-after", Now, metering.rotate_after),
+    key!("rotate-size", Now, keeping.rotate_size),
+    key!("queue-bytes", Now, keeping.queue_bytes),
+    key!("keep-days", Now, keeping.keep_days),
+    key!("keep-bytes", Now, keeping.keep_bytes),
+    key!("keep-free", Now, keeping.keep_free),
     key!("write-failed", Now, metering.write_failed),
     key!("geo", Restart, metering.geo),
     key!("geoip", Restart, metering.geoip),
@@ -80,6 +85,9 @@ const KEYS: [Key; 31] = [
     key!("no-pin", Restart, no_pin),
     key!("pin-dir", Restart, pin_dir),
     key!("run-dir", Restart, run_dir),
+    key!("metrics", Restart, metrics),
+    key!("user", Restart, user),
+    key!("no-sandbox", Restart, no_sandbox),
 ];
 
 impl Settings {
@@ -126,7 +134,9 @@ impl Settings {
             timeouts: options.timeouts,
             exclusions: options.exclusions,
             write_failed: self.metering.write_failed,
-            limits: self.metering.limits().context("of files")?,
+            limits: self
+                .keeping
+                .limits(self.metering.limits().context("of files")?)?,
             users: legs.users,
             rules: legs.rules,
         })
@@ -189,6 +199,7 @@ mod tests {
             "table-size = 1",
             "leg-rule = [\"x\"]",
             "rotate-after = 0",
+            "keep-days = 0",
         ] {
             assert!(settings(wrong).choices().is_err(), "{wrong}");
         }
