@@ -235,6 +235,14 @@ impl<T: Tap> Pipeline<T> {
         self.sink.go_on_as(lineage, &self.recovered, now)
     }
 
+    /// Writes what a commit leaves for the next one.
+    ///
+    /// # Errors
+    /// As [`Sink::settle`].
+    pub fn settle(&mut self) -> Result<(), Trouble> {
+        self.sink.settle()
+    }
+
     /// What files begin with.
     #[must_use]
     pub fn header(&self) -> &Header {

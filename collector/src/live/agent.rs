@@ -40,7 +40,7 @@ use crate::{
     pipeline::{Pipeline, PipelineConfig, Tap, WallClock},
     rights::{NeedsRights, Rights, files},
     settings::Choices,
-    sink::entry::Lineage,
+    sink::{entry::Lineage, trouble::Undone},
     watching::told::Told,
 };
 
@@ -482,6 +482,8 @@ impl<T: Tap> Agent<T> {
             round += 1;
             self.pass(now + round, true)?;
         }
+        // The maps may go next, and with them what they say was seen.
+        self.disk.note(Undone::Written, self.pipeline.settle());
         let books = Books::sum(&self.kernel.books.read()?);
         let mut live = Tally::default();
         self.kernel

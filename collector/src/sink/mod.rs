@@ -269,6 +269,17 @@ impl Sink {
         flushed.map_err(Undone::Written.by())
     }
 
+    /// Writes what a commit leaves for the next one: what was seen, and is in no record.
+    ///
+    /// # Errors
+    /// The disk took nothing, and what waits still waits.
+    pub fn settle(&mut self) -> Result<(), Trouble> {
+        if self.queue.is_empty() && self.totals == self.told {
+            return Ok(());
+        }
+        self.flush().map_err(Undone::Written.by())
+    }
+
     /// Countries come from other data now, or relays have changed: the spool is closed, since its
     /// header tells of them.
     pub fn set_surroundings(&mut self, geo: Option<Geo>, relays: Vec<Relay>) {
@@ -328,9 +339,7 @@ impl Sink {
         if lineage == self.totals.lineage {
             return Ok(());
         }
-        if !self.queue.is_empty() || self.totals != self.told {
-            self.flush().map_err(Undone::Written.by())?;
-        }
+        self.settle()?;
         self.config.lineage = lineage;
         self.told = sums_of(lineage, recovered);
         self.totals = self.told.clone();
@@ -369,9 +378,7 @@ impl Sink {
     /// What waits can't be written, or the spool can't be closed: it stays and the next start
     /// closes it. Or the sink ends, and some of its flows were released before.
     pub fn close(mut self, now: Timestamp) -> Result<(), SinkError> {
-        if !self.queue.is_empty() || self.totals != self.told {
-            self.flush()?;
-        }
+        self.settle().map_err(|trouble| trouble.error)?;
         self.stay_in_place()?;
         self.to_close.push(self.spool.id);
         self.close_old(now, After::Nothing)

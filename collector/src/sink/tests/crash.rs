@@ -1,6 +1,6 @@
 //! What is left when the meter is killed.
 
-use collector_common::schema::{AnomalyKind, AnomalyTraits, Direction, Hour};
+use collector_common::schema::{AnomalyKind, AnomalyTraits, Counters, Direction, Hour, Volume};
 
 use super::*;
 
@@ -276,4 +276,33 @@ fn a_spool_that_is_not_ours_is_left_and_named() {
     assert_eq!(recovered.left.len(), 1);
     sink.close(moment(1).utc).unwrap();
     assert_eq!(names(folder.path()), [name]);
+}
+
+#[test]
+fn what_was_seen_after_the_last_record_is_on_the_disk_once_it_is_settled() {
+    let folder = TempDir::new().unwrap();
+    let (mut sink, _) = open(config(folder.path()));
+    sink.write(Some(id(1)), record(false));
+    commit(&mut sink);
+    let seen = Volume {
+        packets: 4000,
+        bytes: 240_000,
+    };
+    let counters = Counters {
+        seen,
+        ..Counters::default()
+    };
+    let outside = Outside {
+        counters,
+        ..Outside::default()
+    };
+    let node: Node = "relay".parse().unwrap();
+    let told = || {
+        let recovered = recover::scan(folder.path(), &node).unwrap();
+        recovered.totals_of(LINEAGE).unwrap().counters.seen
+    };
+    sink.commit(outside).unwrap();
+    assert_eq!(told(), Volume::default(), "it waits for the next record");
+    sink.settle().unwrap();
+    assert_eq!(told(), seen);
 }
