@@ -30,7 +30,7 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
     /// What goes wrong: kill, full, read-only, ring, flap, reload, restart, and clock, which the
-    /// whole machine sees [default: all but reload and clock].
+    /// whole machine sees [default: all but clock].
     #[arg(long)]
     faults: Option<String>,
     /// More arguments of the soak itself.

@@ -23,7 +23,7 @@ struct Arguments {
     #[arg(long, default_value = "target/soak", value_name = "DIR")]
     out: PathBuf,
     /// What goes wrong: kill, full, read-only, ring, flap, reload, restart, and clock, which the
-    /// whole machine sees [default: all but reload and clock]
+    /// whole machine sees [default: all but clock]
     #[arg(long, value_delimiter = ',')]
     faults: Vec<Fault>,
     /// Time from one fault to the next, on average
