@@ -52,19 +52,18 @@ impl Run {
         })
     }
 
-    fn agent(&self) -> Result<Running> {
+    fn agent(&self, more: &[&str]) -> Result<Running> {
         let interface = &self.wire.pair.b.name;
-        self.home.start(
-            &self.wire.right,
-            &[
-                "--iface",
-                interface,
-                "--idle-timeout",
-                "1",
-                "--queue-bytes",
-                QUEUE,
-            ],
-        )
+        let arguments = [
+            "--iface",
+            interface,
+            "--idle-timeout",
+            "1",
+            "--queue-bytes",
+            QUEUE,
+        ];
+        let arguments = [&arguments, more].concat();
+        self.home.start(&self.wire.right, &arguments)
     }
 
     /// Flows that end two seconds later.
@@ -94,7 +93,8 @@ impl Run {
     /// Stops the agent: everything sent is in a file, or known to be in none.
     fn account(&self, agent: Running, unwritten: u64) -> Result<()> {
         let (end, log) = agent.terminate()?;
-        assert!(end.success(), "{log}");
+        // What is in no file makes it a failure.
+        assert_eq!(end.success(), unwritten == 0, "{log}");
         let (files, told) = in_files(&self.home)?;
         assert_eq!(files + unwritten, self.sent, "{log}");
         assert_eq!(told, unwritten, "the files tell what they lack");
@@ -127,7 +127,7 @@ fn a_full_disk_loses_what_the_queue_can_not_hold_to_the_packet_and_nothing_once_
     }
     let mut run = Run::new()?;
     let disk = SmallDisk::mount(&run.home.out())?;
-    let agent = run.agent()?;
+    let agent = run.agent(&[])?;
     run.burst()?;
     assert_eq!(run.until_all_written()?.unwritten.packets, 0);
     disk.fill()?;
@@ -156,7 +156,7 @@ fn a_folder_that_can_not_be_written_and_one_that_is_removed_lose_nothing_within_
         return Ok(());
     }
     let mut run = Run::new()?;
-    let agent = run.agent()?;
+    let agent = run.agent(&["--no-sandbox"])?;
     run.burst()?;
     run.until_all_written()?;
     let out = run.home.out();
@@ -177,6 +177,37 @@ fn a_folder_that_can_not_be_written_and_one_that_is_removed_lose_nothing_within_
         log.contains("Read-only file system") && log.contains("written there anew"),
         "{log}"
     );
+    run.account(agent, 0)
+}
+
+#[test]
+fn an_agent_in_its_sandbox_ends_when_its_folder_goes_and_the_next_one_makes_it_anew() -> Result<()>
+{
+    if !wire_or_skip() {
+        return Ok(());
+    }
+    let mut run = Run::new()?;
+    let mut agent = run.agent(&[])?;
+    run.burst()?;
+    run.until_all_written()?;
+    fs::remove_dir_all(run.home.out())?;
+    run.burst()?;
+    let start = Instant::now();
+    let end = loop {
+        if let Some(end) = agent.ended()? {
+            break end;
+        }
+        ensure!(start.elapsed() < PATIENCE, "it goes on: {}", agent.log()?);
+        thread::sleep(Duration::from_millis(100));
+    };
+    assert_eq!(end.code(), Some(1));
+    let log = agent.log()?;
+    assert!(log.contains("the output folder is gone"), "{log}");
+    assert!(run.home.pinned().is_empty(), "the next one starts afresh");
+    run.sent = 0;
+    let agent = run.agent(&[])?;
+    run.burst()?;
+    run.until_all_written()?;
     run.account(agent, 0)
 }
 

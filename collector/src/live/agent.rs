@@ -299,6 +299,9 @@ impl<T: Tap> Agent<T> {
         let clocks = self.clocks();
         self.ended = self.host.look(&self.hooks, clocks)?;
         self.pass(now, false)?;
+        if self.pipeline.sink().is_homeless() {
+            self.ended.get_or_insert(Ended::Homeless);
+        }
         let books = Books::sum(&self.kernel.books.read()?);
         self.gauges.look(&books, self.pipeline.samples_shed(), now);
         let queued = self.pipeline.sink().queued() as u64;

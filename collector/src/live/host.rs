@@ -46,6 +46,12 @@ pub enum Ended {
         /// What was switched on.
         changed: String,
     },
+    /// A folder made anew is another one, which the sandbox does not know.
+    #[error(
+        "the output folder is gone, and with it what was in no closed file yet; start again to make \
+         it anew"
+    )]
+    Homeless,
 }
 
 /// Looks at the host, without rights: sockets are opened at the start.

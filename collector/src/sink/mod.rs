@@ -404,6 +404,12 @@ impl Sink {
         &self.totals
     }
 
+    /// The spool was removed and could not be written anew.
+    #[must_use]
+    pub fn is_homeless(&self) -> bool {
+        self.failing && self.spool.is_removed()
+    }
+
     /// Bytes of records that are in no frame yet.
     #[must_use]
     pub fn queued(&self) -> usize {

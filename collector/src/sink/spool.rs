@@ -82,6 +82,11 @@ impl Spool {
         same.unwrap_or(false)
     }
 
+    /// It was removed, so that nothing but the open file holds it.
+    pub(super) fn is_removed(&self) -> bool {
+        self.file.metadata().is_ok_and(|ours| ours.nlink() == 0)
+    }
+
     /// Writes all of it once more under its name, from the file that is still open.
     pub(super) fn write_anew(&mut self, disk: &mut dyn Disk) -> Result<(), SinkError> {
         let wrong = |error| SinkError::new("write anew", &self.path, error);
