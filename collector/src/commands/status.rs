@@ -102,6 +102,13 @@ fn table(status: &Status) -> Result<String, std::fmt::Error> {
         status.packets_per_second,
         status.overflow
     )?;
+    let sweeps = [
+        ("last", status.sweep.last),
+        ("longest", status.sweep.longest),
+    ];
+    let [last, longest] = sweeps
+        .map(|(which, swept)| format!("{which} {} ms, {} flows", swept.milliseconds, swept.flows));
+    writeln!(out, "sweeps of the table: {last} closed; {longest}")?;
     writeln!(
         out,
         "payload samples {}, lost {}, not looked at {}",

@@ -156,18 +156,20 @@ impl Kernel {
         self.flows
             .delete_all(&[key])
             .context("deleting from a map")?;
-        // At the time 0 nothing is due.
+        // It visits nothing: a visit tells an entry, and may take an older agent's cut for written.
         let never = Sweep {
             now: 0,
             pass: 0,
             since: 0,
             committed: 0,
             all: 0,
-            visits: 1,
+            visits: 0,
             timeouts: Timeouts::DEFAULT,
         };
         self.sweep(&never, &mut Vec::new())
             .context("running the sweep")?;
+        // The first pass is to begin with the first entry.
+        self.walk = None;
         // Too short for a seed, and of the type of those frames.
         let mut frame = [0; 60];
         frame[12..14].copy_from_slice(&SEED_TYPE);

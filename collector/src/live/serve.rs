@@ -89,7 +89,10 @@ pub async fn serve<T: Tap>(
         tokio::select! {
             _ = terminate.recv() => break,
             _ = interrupt.recv() => break,
-            _ = hangup.recv() => leaving_no_trace(|| reload(&mut agent)),
+            _ = hangup.recv() => {
+                notify.reloading();
+                leaving_no_trace(|| reload(&mut agent));
+            }
             _ = ticks.tick() => {
                 leaving_no_trace(|| agent.tick(sys::boot_time()))?;
                 notify.ticked(|| agent.words());
