@@ -9,7 +9,7 @@ use std::{
 };
 
 use collector_common::schema::{
-    CountersLine, Country, Header, Hour, Label, Level, Line, Start, Traits,
+    Counters, CountersLine, Country, Header, Hour, Label, Level, Line, Start, Traits,
 };
 use hashbrown::HashMap;
 use jiff::Timestamp;
@@ -72,7 +72,10 @@ impl Closer<'_> {
         for ((kind, start), size) in &sums {
             hours.count(&content.kinds[*kind as usize], *start, *size);
         }
-        let span = hours.span();
+        // What was seen after the last record has no hour but that of the spool.
+        let hour = Hour::of(id.start);
+        let counted = content.counters() != Counters::default();
+        let span = hours.span().or(counted.then_some((hour, hour)));
         let carried = self.count(id, &content, &sums)?;
         let left = hours.carry(carried, header.k);
         if self.last {

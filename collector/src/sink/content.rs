@@ -39,7 +39,8 @@ impl Content {
     }
 
     pub(super) fn is_empty(&self) -> bool {
-        self.rows.is_empty() && self.counted.is_empty() && self.anomalies.is_empty()
+        let has_records = !(self.rows.is_empty() && self.counted.is_empty());
+        !has_records && self.anomalies.is_empty() && self.counters() == Counters::default()
     }
 
     /// Sums by kind and begin, rows included.

@@ -2,7 +2,7 @@
 
 use std::{
     fs,
-    io::Read,
+    io::{Read, Write},
     os::unix::{fs::PermissionsExt, net::UnixStream, process::ExitStatusExt},
     thread,
     time::{Duration, Instant},
@@ -87,6 +87,7 @@ impl Cage {
         let mut answer = Vec::new();
         let mut stream = UnixStream::connect(only_socket(&self.home.join("run"))?)?;
         stream.set_read_timeout(Some(PATIENCE))?;
+        stream.write_all(b"status\n")?;
         stream.read_to_end(&mut answer)?;
         self.forms
             .assert_none_in("the status socket's answer", &answer);

@@ -306,3 +306,18 @@ fn what_was_seen_after_the_last_record_is_on_the_disk_once_it_is_settled() {
     sink.settle().unwrap();
     assert_eq!(told(), seen);
 }
+
+#[test]
+fn what_was_seen_without_a_record_is_in_a_file() {
+    let folder = TempDir::new().unwrap();
+    let (mut sink, _) = open(config(folder.path()));
+    let mut outside = Outside::default();
+    outside.counters.seen.packets = 4000;
+    sink.commit(outside).unwrap();
+    sink.close(moment(1).utc).unwrap();
+    let lines = closed_lines(folder.path());
+    let [_, Line::Counters(line)] = lines.as_slice() else {
+        panic!("{lines:?}");
+    };
+    assert_eq!(line.counters.seen.packets, 4000);
+}
