@@ -13,7 +13,10 @@ use collector_common::{
 use hashbrown::HashMap;
 use serde::{Deserialize, Serialize};
 
-use crate::sink::{entry::Entered, word};
+use crate::{
+    process::on_clean_stack,
+    sink::{entry::Entered, word},
+};
 
 /// Parts of the last minute.
 const SLICES: usize = 6;
@@ -133,7 +136,7 @@ pub struct Row {
 /// Counts of what ended.
 #[derive(Debug, Default)]
 pub struct View {
-    cells: HashMap<Value, Cell>,
+    cells: HashMap<Box<Value>, Cell>,
     /// Values by dimension.
     values: [usize; By::ALL.len()],
     slice: usize,
@@ -160,10 +163,13 @@ impl View {
         } else {
             Value::Other(value.by())
         };
-        self.cells.entry(value).or_insert_with(|| {
+        if !self.cells.contains_key(&value) {
             *values += 1;
-            Cell::default()
-        })
+            // It stays, was made where addresses lay, and sets no more bytes than it has.
+            let kept = on_clean_stack(|| Box::new(value.clone()));
+            self.cells.insert(kept, Cell::default());
+        }
+        self.cells.get_mut(&value).expect("it is there by now")
     }
 
     /// It is `now`, nanoseconds since boot: forgets what ended more than a minute ago.
