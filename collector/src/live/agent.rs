@@ -274,8 +274,7 @@ impl<T: Tap> Agent<T> {
             lost_packets = self.lost_in_crash.packets,
             "took over the maps and hooks of an agent that did not stop cleanly"
         );
-        let mut flows = 0;
-        self.kernel.flows.walk(|_| flows += 1)?;
+        let (flows, _) = self.kernel.flows.live()?;
         self.gauges.counted(flows, &Books::sum(&cpus));
         // Settles what was half done, so that the books hold from the first reading.
         self.pass(sys::boot_time(), false)
@@ -488,10 +487,7 @@ impl<T: Tap> Agent<T> {
         // The maps may go next, and with them what they say was seen.
         self.disk.note(Undone::Written, self.pipeline.settle());
         let books = Books::sum(&self.kernel.books.read()?);
-        let mut live = Tally::default();
-        self.kernel
-            .flows
-            .walk(|flow| live = live.plus(flow.entry.unwritten()))?;
+        let (_, live) = self.kernel.flows.live()?;
         let written = self.taken().written;
         Ok(Summary {
             balance: Balance::at_rest(&books, live, written, self.lost_in_crash),

@@ -10,6 +10,7 @@ use collector_common::{
     books::Books,
     flow::{Flow, FlowEntry},
     key::FlowKey,
+    wire::Tally,
 };
 use zerocopy::{FromBytes, FromZeros, Immutable, IntoBytes};
 
@@ -123,6 +124,16 @@ pub(super) type FlowTable = TypedMap<FlowKey, FlowEntry>;
 const WALK: u32 = 4096;
 
 impl FlowTable {
+    /// How many flows there are, and what of them is in no record yet.
+    pub(super) fn live(&self) -> io::Result<(u64, Tally)> {
+        let (mut flows, mut live) = (0, Tally::default());
+        self.walk(|flow| {
+            flows += 1;
+            live = live.plus(flow.entry.unwritten());
+        })?;
+        Ok((flows, live))
+    }
+
     /// Shows every entry to `visit`, those that come or change meanwhile perhaps.
     pub(super) fn walk(&self, mut visit: impl FnMut(Flow)) -> io::Result<()> {
         let mut keys = vec![FlowKey::default(); WALK as usize];

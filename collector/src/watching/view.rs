@@ -158,12 +158,15 @@ impl View {
 
     fn cell(&mut self, value: Value) -> &mut Cell {
         let values = &mut self.values[value.by() as usize];
-        let value = if *values < MOST || self.cells.contains_key(&value) {
+        let mut is_known = self.cells.contains_key(&value);
+        let value = if is_known || *values < MOST {
             value
         } else {
-            Value::Other(value.by())
+            let other = Value::Other(value.by());
+            is_known = self.cells.contains_key(&other);
+            other
         };
-        if !self.cells.contains_key(&value) {
+        if !is_known {
             *values += 1;
             // It stays, was made where addresses lay, and sets no more bytes than it has.
             let kept = on_clean_stack(|| Box::new(value.clone()));

@@ -3,7 +3,6 @@
 use collector_common::{
     books::{Books, Reason},
     schema::Level,
-    wire::Tally,
 };
 
 use super::{
@@ -37,11 +36,7 @@ impl<T: Tap> Agent<T> {
     pub fn status(&mut self) -> anyhow::Result<Status> {
         self.host.refresh()?;
         let before = Books::sum(&self.kernel.books.read()?);
-        let (mut live, mut flows) = (Tally::default(), 0);
-        self.kernel.flows.walk(|flow| {
-            live = live.plus(flow.entry.unwritten());
-            flows += 1;
-        })?;
+        let (flows, live) = self.kernel.flows.live()?;
         let after = Books::sum(&self.kernel.books.read()?);
         self.gauges.counted(flows, &after);
         let taken = self.taken();
